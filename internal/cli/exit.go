@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"bcdev/internal/config"
+)
+
+// Exit codes. Ctrl-C of a running command that did its work is exitFine.
+const (
+	exitFine        = 0
+	exitFailed      = 1 // the work failed
+	exitUsage       = 2 // usage or configuration
+	exitDown        = 3 // nothing is running, or the link is down
+	exitInterrupted = 130
+)
+
+// exitError gives an error its exit code and its next step.
+type exitError struct {
+	code int
+	err  error
+	next string
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// Hint says what to do next: our own word, else the cause's.
+func (e *exitError) Hint() string {
+	if e.next != "" {
+		return e.next
+	}
+	var h interface{ Hint() string }
+	if errors.As(e.err, &h) {
+		return h.Hint()
+	}
+	return ""
+}
+
+// saidError is an error that was shown already, as an event or a table.
+type saidError struct{ code int }
+
+func (e *saidError) Error() string { return "failed" }
+
+func usage(c *cobra.Command, err error) error {
+	return &exitError{exitUsage, err, fmt.Sprintf("run %q to see how it is used", c.CommandPath()+" --help")}
+}
+
+func failed(next, format string, args ...any) error {
+	return &exitError{exitFailed, fmt.Errorf(format, args...), next}
+}
+
+func misused(next, format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...), next}
+}
+
+func down(next, format string, args ...any) error {
+	return &exitError{exitDown, fmt.Errorf(format, args...), next}
+}
+
+func exitCode(err error) int {
+	var said *saidError
+	if errors.As(err, &said) {
+		return said.code
+	}
+	var known *exitError
+	if errors.As(err, &known) {
+		return known.code
+	}
+	var problems config.Problems
+	if errors.As(err, &problems) || strings.HasPrefix(err.Error(), "unknown command") {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// brokenPipe reports that the reader of our output went away, which is its right.
+func brokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }

@@ -1,0 +1,122 @@
+// Package cli is the command line: one file a command. It introduces the rooms to each other;
+// up.go and session.go show how.
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"bcdev/internal/console"
+)
+
+// Host is what a program finds around itself: streams, environment, folder.
+type Host struct {
+	In       io.Reader
+	Out, Err *os.File
+	Env      []string
+	Dir      string
+}
+
+// System is the host of a real process.
+func System() Host {
+	dir, _ := os.Getwd()
+	return Host{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Environ(), Dir: dir}
+}
+
+// program is one run of bcdev: the host and the global flags.
+type program struct {
+	Host
+	ctx context.Context // ends with the first interrupt
+
+	configFile string
+	json       bool
+	verbose    bool
+	noColor    bool
+	stateDir   string
+}
+
+// Main runs one command and returns its exit code. It is the only place that prints an error.
+func Main(args []string, h Host) int {
+	ctx, taken, stop := interrupts(context.Background())
+	defer stop()
+	p := &program{Host: h, ctx: ctx}
+	code := make(chan int, 1)
+	go func() { code <- p.run(args) }()
+	select {
+	case c := <-code:
+		return c
+	case <-taken: // the second interrupt does not wait for anybody
+		return exitInterrupted
+	}
+}
+
+func (p *program) run(args []string) int {
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(p.In)
+	root.SetOut(p.Out)
+	root.SetErr(p.Err)
+	err := root.ExecuteContext(p.ctx)
+	if err == nil || brokenPipe(err) {
+		return exitFine
+	}
+	var said *saidError
+	if !errors.As(err, &said) {
+		color, _ := console.Decide(p.Err, p.Env, p.noColor)
+		console.Explain(p.Err, err, color)
+	}
+	return exitCode(err)
+}
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "bcdev",
+		Short: "The local companion of a BigCommerce app developer",
+		Long: `bcdev opens a tunnel for your BigCommerce app's callbacks, shows what arrives, makes the token
+exchange by itself, and serves a local proxy that adds the credentials to your API calls.
+
+Start with "bcdev demo": the whole journey on this machine, with no account.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&p.configFile, "config", "", "configuration file (default ./bcdev.yaml, then the user's config folder)")
+	f.BoolVar(&p.json, "json", false, "print NDJSON: one object a line")
+	f.BoolVarP(&p.verbose, "verbose", "v", false, "say more on stderr")
+	f.BoolVar(&p.noColor, "no-color", false, "print no colours")
+	f.StringVar(&p.stateDir, "state-dir", "", "folder for journal and grants (also BCDEV_STATE_DIR)")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, err) })
+	root.AddCommand(p.commands()...)
+	strictArguments(root)
+	return root
+}
+
+// strictArguments turns cobra's complaints about arguments into usage errors (exit code 2).
+func strictArguments(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usage(c, err)
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		strictArguments(sub)
+	}
+}
+
+// console makes the terminal's teller for this run.
+func (p *program) console() *console.Console {
+	color, width := console.Decide(p.Out, p.Env, p.noColor)
+	return console.New(console.Options{
+		Out: p.Out, Err: p.Err, JSON: p.json, Color: color, Width: width,
+		Verbose: p.verbose, Interactive: isTerminal(p.Out),
+	})
+}
