@@ -1,0 +1,113 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A field is one member of an NDJSON line; lines keep the order they are written in.
+type field struct {
+	name  string
+	value any
+}
+
+// JSONLine writes one NDJSON line: "v", "event", then the members of fields, which is a struct,
+// a map, or nil. Without JSON it writes nothing.
+func (c *Console) JSONLine(event string, fields any) {
+	if !c.o.JSON {
+		return
+	}
+	body, err := encode(fields)
+	if err != nil {
+		c.Notef("the %s event could not be written as JSON: %v", event, err)
+		return
+	}
+	c.writeLine(event, body)
+}
+
+// event writes one NDJSON line with members in the given order. It reports whether the console
+// speaks JSON at all, so that callers can go on in words.
+func (c *Console) event(name string, members ...field) bool {
+	if !c.o.JSON {
+		return false
+	}
+	body, err := object(members)
+	if err != nil {
+		c.Notef("the %s event could not be written as JSON: %v", name, err)
+		return true
+	}
+	c.writeLine(name, body)
+	return true
+}
+
+func (c *Console) writeLine(event string, body []byte) {
+	name, _ := encode(event)
+	line := fmt.Appendf(nil, `{"v":1,"event":%s`, name)
+	if inner := bytes.TrimSpace(body); len(inner) > 2 && inner[0] == '{' {
+		line = append(append(line, ','), inner[1:]...)
+	} else {
+		line = append(line, '}')
+	}
+	c.write(string(append(line, '\n')))
+}
+
+func object(members []field) ([]byte, error) {
+	out := []byte{'{'}
+	for i, m := range members {
+		v, err := encode(m.value)
+		if err != nil {
+			return nil, fmt.Errorf("encoding %q: %w", m.name, err)
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = fmt.Appendf(out, "%q:%s", m.name, v)
+	}
+	return append(out, '}'), nil
+}
+
+// encode is JSON on one line, with what a terminal would obey (DEL, C1 controls, the marks that
+// turn text around or hide it) written as \u escapes: the same JSON, and safe to look at.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return visible(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+}
+
+func visible(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		if r < 0x7f || unicode.IsPrint(r) && r != utf8.RuneError {
+			out = append(out, text[:n]...)
+		} else if r > 0xffff {
+			r -= 0x10000
+			out = fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+		} else {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		text = text[n:]
+	}
+	return out
+}
+
+// ordered is a JSON object whose members keep their order.
+type ordered []field
+
+// MarshalJSON implements [json.Marshaler].
+func (o ordered) MarshalJSON() ([]byte, error) { return object(o) }
+
+// list is a slice that is never null.
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
