@@ -1,4 +1,6 @@
-// Package redact makes secrets a type: a value that prints as dots wherever it is printed.
+// Package redact keeps secrets off the screen, the disk and the wire: a type that prints as dots
+// wherever it is printed, masks for the places where requests carry secrets, and an escape for
+// text of strangers that reaches a terminal.
 package redact
 
 import (
@@ -13,6 +15,10 @@ const Mask = "••••"
 
 // Secret is a string that never prints itself. Every fmt verb, JSON, YAML and slog show [Mask];
 // [Secret.Reveal] is the one way out, so every place a secret leaves can be found by its name.
+//
+// Package fmt calls no methods on unexported fields. A struct that keeps a Secret in one must
+// not be printed as a whole, or needs a String method of its own. Package encoding/json writes
+// keys of maps as they are: a Secret is never a key.
 type Secret string
 
 // Reveal returns the secret itself.
@@ -49,7 +55,7 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String(
 // LogValue implements [slog.LogValuer].
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalText implements [encoding.TextMarshaler], and so covers JSON and map keys.
+// MarshalText implements [encoding.TextMarshaler], and so covers JSON and XML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // MarshalYAML implements the YAML package's Marshaler without importing it.
