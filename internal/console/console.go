@@ -10,10 +10,11 @@ package console
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"bcdev/internal/redact"
 )
 
 // Options of a console. Out and Err may be nil, which discards.
@@ -75,28 +76,14 @@ func (c *Console) Notef(format string, a ...any) {
 // Print writes text of ours as it is. On a terminal its control characters are escaped, line
 // ends and tabs excepted, because it may quote a stranger.
 func (c *Console) Print(text string) {
-	if !c.o.Interactive {
-		c.write(text)
-		return
+	if c.o.Interactive {
+		text = redact.TerminalText(text)
 	}
-	s := c.sheet()
-	for line := range strings.Lines(text) {
-		body, ended := strings.CutSuffix(line, "\n")
-		for i, field := range strings.Split(body, "\t") {
-			if i > 0 {
-				s.b.WriteByte('\t')
-			}
-			s.put(plain, field)
-		}
-		if ended {
-			s.line()
-		}
-	}
-	c.toOut(s)
+	c.write(text)
 }
 
 func (c *Console) sheet() *sheet {
-	return &sheet{inks: c.inks, ascii: c.o.ASCII, width: c.o.Width}
+	return &sheet{inks: c.inks, ascii: c.o.ASCII, width: c.o.Width, at: colText, val: colValue}
 }
 
 func (c *Console) toOut(s *sheet) { c.write(s.b.String()) }
@@ -118,7 +105,4 @@ func (c *Console) write(text string) {
 }
 
 // escape is the one place where a stranger's text becomes text for a terminal.
-func escape(s string) string {
-	q := strconv.Quote(s)
-	return strings.ReplaceAll(strings.ReplaceAll(q[1:len(q)-1], `\\"`, `"`), `\\\\`, `\\`)
-}
+func escape(s string) string { return redact.Terminal(s) }

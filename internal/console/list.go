@@ -1,6 +1,9 @@
 package console
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"bcdev/capture"
@@ -8,7 +11,88 @@ import (
 )
 
 // List shows exchanges, one a line, in the order given.
-func (c *Console) List(exchanges []capture.Exchange) {}
+func (c *Console) List(exchanges []capture.Exchange) {
+	if c.o.JSON {
+		for _, e := range exchanges {
+			c.exchangeEvent(e)
+		}
+		return
+	}
+	if len(exchanges) == 0 {
+		c.Notef("nothing is in the journal that fits")
+		return
+	}
+	rows := make([]row, len(exchanges))
+	for i, e := range exchanges {
+		rows[i] = c.listRow(e)
+	}
+	c.table([]string{"#", "time", "kind", "store", "status", "took", "what"}, rows)
+}
+
+// A cell is text in ink; a row is cells.
+type (
+	cell struct {
+		i    ink
+		text string
+	}
+	row []cell
+)
+
+func (c *Console) listRow(e capture.Exchange) row {
+	status := cell{statusInk(e.Status), strconv.Itoa(e.Status)}
+	if e.Status == 0 {
+		status.text = "-"
+	}
+	return row{
+		{link, strconv.FormatInt(e.ID, 10)},
+		{faint, c.when(e.At)},
+		{plain, kindWord(e)},
+		{faint, e.Store},
+		status,
+		{faint, took(e.Took)},
+		{plain, listWhat(e)},
+	}
+}
+
+// when is the time of day, with the date when that is not today.
+func (c *Console) when(t time.Time) string {
+	t, now := t.In(c.o.Location), c.o.Now().In(c.o.Location)
+	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format(time.DateTime)
+}
+
+// kindWord is the kind, with what bcdev itself had to do with it.
+func kindWord(e capture.Exchange) string {
+	word := strings.ReplaceAll(string(e.Kind), "_", " ")
+	if e.Kind == capture.Auth {
+		word = "install"
+	}
+	if e.Door == capture.Local {
+		return "app " + word
+	}
+	return word
+}
+
+func listWhat(e capture.Exchange) string {
+	what := e.Method + " " + targetOf(e)
+	if e.Topic != "" {
+		what = e.Topic
+	}
+	if e.Of > 0 {
+		what += fmt.Sprintf("  of #%d", e.Of)
+	}
+	for _, m := range append([]string{e.Via, e.Verdict}, e.Marks...) {
+		if m != "" && m != "pass" {
+			what += "  " + m
+		}
+	}
+	if e.Err != "" {
+		what += "  " + e.Err
+	}
+	return what
+}
 
 // StoreRow is one store and what opens it.
 type StoreRow struct {
@@ -23,16 +107,104 @@ type StoreRow struct {
 }
 
 // Stores shows the stores that have a grant.
-func (c *Console) Stores(rows []StoreRow) {}
-
-// Table shows rows under a head, columns aligned, the last one cut where the terminal ends.
-func (c *Console) Table(head []string, rows [][]string) {}
-
-// ShowOptions say how much of an exchange to show.
-type ShowOptions struct {
-	Raw     bool // the messages as they travelled, nothing decoded
-	Headers bool // no bodies
+func (c *Console) Stores(stores []StoreRow) {
+	if c.o.JSON {
+		for _, r := range stores {
+			c.event("store", field{"store", r.Hash}, field{"alias", r.Alias}, field{"scope", list(r.Scopes)},
+				field{"user", r.User}, field{"since", stamp(r.At)}, field{"where", r.Where},
+				field{"token", r.Token.Tail()}, field{"current", r.Current})
+		}
+		return
+	}
+	if len(stores) == 0 {
+		c.Notef("no store has a grant yet: run bcdev up, and install the app in a store")
+		return
+	}
+	rows := make([]row, len(stores))
+	for i, r := range stores {
+		rows[i] = c.storeRow(r)
+	}
+	c.table([]string{"", "store", "alias", "token", "since", "user", "kept in", "scopes"}, rows)
 }
 
-// Show shows one exchange whole.
-func (c *Console) Show(e capture.Exchange, o ShowOptions) {}
+func (c *Console) storeRow(r StoreRow) row {
+	current, since := cell{good, ""}, ""
+	if r.Current {
+		current.text = c.sheet().mark("▶")
+	}
+	if !r.At.IsZero() {
+		since = r.At.In(c.o.Location).Format(time.DateTime)
+	}
+	return row{current, {strong, r.Hash}, {plain, r.Alias}, {plain, r.Token.Tail()}, {faint, since},
+		{plain, r.User}, {faint, r.Where}, {plain, strings.Join(r.Scopes, " ")}}
+}
+
+// Table shows rows under a head, columns aligned, the last one cut where the terminal ends.
+func (c *Console) Table(head []string, rows [][]string) {
+	all := make([]row, len(rows))
+	for i, r := range rows {
+		for _, text := range r {
+			all[i] = append(all[i], cell{plain, text})
+		}
+	}
+	c.table(head, all)
+}
+
+func (c *Console) table(head []string, rows []row) {
+	widths := columnWidths(head, rows)
+	s := c.sheet()
+	var titles row
+	for _, h := range head {
+		titles = append(titles, cell{faint, h})
+	}
+	for _, r := range append([]row{titles}, rows...) {
+		s.tableRow(r, widths)
+	}
+	c.toOut(s)
+}
+
+func columnWidths(head []string, rows []row) []int {
+	widths := make([]int, len(head))
+	for i, h := range head {
+		widths[i] = cells(escape(h))
+	}
+	for _, r := range rows {
+		for i, each := range r {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], cells(escape(each.text)))
+		}
+	}
+	return widths
+}
+
+func (s *sheet) tableRow(r row, widths []int) {
+	at := 0
+	for i, each := range r {
+		if widths[i] == 0 {
+			continue
+		}
+		room := 0
+		if s.width > 0 {
+			room = s.width - at
+			if room < 1 {
+				break
+			}
+		}
+		if each.text != "" {
+			s.gap(at)
+			s.put(each.i, s.cut(escape(each.text), room))
+		}
+		at += widths[i] + 2
+	}
+	s.line()
+}
+
+// gap writes spaces up to column n.
+func (s *sheet) gap(n int) {
+	if n > s.col {
+		s.b.WriteString(strings.Repeat(" ", n-s.col))
+		s.col = n
+	}
+}

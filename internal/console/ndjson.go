@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -85,12 +85,13 @@ func visible(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)
-		if r < 0x7f || unicode.IsPrint(r) && r != utf8.RuneError {
+		switch char := string(r); {
+		case r < 0x7f || n > 1 && escape(char) == char:
 			out = append(out, text[:n]...)
-		} else if r > 0xffff {
-			r -= 0x10000
-			out = fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
-		} else {
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
 			out = fmt.Appendf(out, `\u%04x`, r)
 		}
 		text = text[n:]

@@ -65,6 +65,8 @@ type sheet struct {
 	ascii bool
 	width int
 	col   int // cells written on the current line
+	at    int // column where facts have their name
+	val   int // column where facts have their value
 }
 
 // put escapes text and writes it in ink.

@@ -1,0 +1,223 @@
+package console
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"bcdev/capture"
+)
+
+// ShowOptions say how much of an exchange to show.
+type ShowOptions struct {
+	Raw     bool // the messages as they travelled, nothing decoded
+	Headers bool // no bodies
+}
+
+// Show shows one exchange whole: what it means, then headers and bodies.
+func (c *Console) Show(e capture.Exchange, o ShowOptions) {
+	if c.o.JSON {
+		c.event("exchange", showFields(e, o)...)
+		return
+	}
+	s := c.sheet()
+	s.at, s.val = 2, 14
+	if o.Raw {
+		s.raw(e, o)
+	} else {
+		s.about(c, e)
+		s.meaning(c, e)
+		s.message("request", requestLine(e), e.Request, o)
+		if e.Status > 0 {
+			s.message("response", e.Proto+" "+statusWord(e.Status), e.Response, o)
+		}
+	}
+	c.toOut(s)
+}
+
+// about is the summary: what, when, from where, with what outcome.
+func (s *sheet) about(c *Console, e capture.Exchange) {
+	s.put(link, fmt.Sprintf("#%d", e.ID)).put(plain, "  ").put(strong, kindWord(e)).put(plain, "  "+e.Method+" "+targetOf(e)).line()
+	s.fact("when", plain, e.At.In(c.o.Location).Format("2006-01-02 15:04:05.000 -07:00"))
+	s.fact("door", plain, doorWords(e))
+	s.fact("store", strong, e.Store)
+	s.pad(s.at).put(faint, "answer").pad(s.val)
+	if e.Status == 0 {
+		s.put(bad, "none")
+	} else {
+		s.put(statusInk(e.Status), statusWord(e.Status))
+	}
+	s.put(plain, "  after "+took(e.Took))
+	if e.First > 0 {
+		s.put(faint, ", first byte after "+took(e.First))
+	}
+	s.line()
+	if e.Of > 0 {
+		s.fact("of", plain, strings.TrimSpace(fmt.Sprintf("#%d %s", e.Of, e.Via)))
+	} else {
+		s.fact("via", plain, e.Via)
+	}
+	if e.Attempt > 0 {
+		s.fact("attempt", plain, fmt.Sprint(e.Attempt))
+	}
+	s.fact("verdict", verdictInk(e.Verdict), e.Verdict)
+	s.fact("marks", plain, strings.Join(e.Marks, ", "))
+	s.fact("error", bad, e.Err)
+	s.hint(e.Hint)
+}
+
+func doorWords(e capture.Exchange) string {
+	words := map[capture.Door]string{
+		capture.Public: "public: from BigCommerce or a browser",
+		capture.API:    "API: to BigCommerce",
+		capture.Local:  "app: to the local app",
+	}[e.Door]
+	if words == "" {
+		words = string(e.Door)
+	}
+	if e.Remote != "" {
+		words += ", peer " + e.Remote
+	}
+	return words
+}
+
+func requestLine(e capture.Exchange) string {
+	return strings.TrimSpace(e.Method + " " + e.Target + " " + e.Proto)
+}
+
+func (s *sheet) message(name, first string, m capture.Message, o ShowOptions) {
+	s.line().put(strong, name).put(faint, "  "+first)
+	if m.Size > 0 {
+		s.put(faint, "  "+size(m.Size))
+	}
+	s.line()
+	s.headers(m.Header)
+	s.headers(m.Trailer)
+	if o.Headers || m.Size == 0 && len(m.Body) == 0 {
+		return
+	}
+	s.line()
+	s.body(m)
+}
+
+// headers writes every value of every field, sorted by name: the order between names is not kept
+// by HTTP libraries and means nothing, that between values of one name does.
+func (s *sheet) headers(h http.Header) {
+	for _, name := range sortedNames(h) {
+		for _, v := range h[name] {
+			s.pad(2).put(key, name).put(plain, ": ").put(plain, v).line()
+		}
+	}
+}
+
+func sortedNames(h http.Header) []string {
+	names := make([]string, 0, len(h))
+	for name := range h {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// raw is both messages as they travelled, secrets masked, controls made visible.
+func (s *sheet) raw(e capture.Exchange, o ShowOptions) {
+	s.rawMessage(requestLine(e), e.Host, e.Request, o)
+	if e.Status > 0 {
+		s.line()
+		s.rawMessage(strings.TrimSpace(e.Proto+" "+statusWord(e.Status)), "", e.Response, o)
+	}
+}
+
+func (s *sheet) rawMessage(first, host string, m capture.Message, o ShowOptions) {
+	s.put(strong, first).line()
+	if host != "" && m.Header.Get("Host") == "" {
+		s.put(plain, "Host: "+host).line()
+	}
+	for _, name := range sortedNames(m.Header) {
+		for _, v := range m.Header[name] {
+			s.put(plain, name+": "+v).line()
+		}
+	}
+	s.line()
+	switch {
+	case o.Headers:
+	case readable(m.Body):
+		for line := range strings.Lines(string(m.Body)) {
+			s.put(plain, strings.TrimSuffix(line, "\n")).line()
+		}
+	default:
+		s.hexDump(m.Body)
+	}
+	if m.Truncated && !o.Headers {
+		s.cutNote(m)
+	}
+}
+
+func showFields(e capture.Exchange, o ShowOptions) []field {
+	f := append(exchangeFields(e), field{"target", e.Target}, field{"host", e.Host}, field{"proto", e.Proto},
+		field{"remote", e.Remote}, field{"first_byte_ms", millis(e.First)})
+	if len(e.Detail) > 0 {
+		f = append(f, field{"detail", e.Detail})
+	}
+	return append(f, field{"request", messageFields(e.Request, o)}, field{"response", messageFields(e.Response, o)})
+}
+
+// messageFields are a message for machines. The body is text where it can be, unpacked unless
+// raw is asked for, and base64 otherwise.
+func messageFields(m capture.Message, o ShowOptions) ordered {
+	h := m.Header
+	if h == nil {
+		h = http.Header{}
+	}
+	f := ordered{{"headers", h}}
+	if len(m.Trailer) > 0 {
+		f = append(f, field{"trailers", m.Trailer})
+	}
+	if !o.Headers {
+		u := unpacked{text: m.Body}
+		if !o.Raw {
+			u = unpack(m)
+		}
+		if utf8.Valid(u.text) {
+			f = append(f, field{"body", string(u.text)}, field{"encoding", "text"})
+		} else {
+			f = append(f, field{"body", base64.StdEncoding.EncodeToString(u.text)}, field{"encoding", "base64"})
+		}
+		f = append(f, field{"unpacked", u.done})
+	}
+	return append(f, field{"size", m.Size}, field{"sha256", m.SHA256}, field{"truncated", m.Truncated}, field{"dropped", m.Dropped})
+}
+
+// pairs writes a query's parameters in their order, decoded.
+func (s *sheet) pairs(name, query string) {
+	if query == "" {
+		return
+	}
+	for n, pair := range strings.Split(query, "&") {
+		k, v, _ := strings.Cut(pair, "=")
+		s.pad(s.at)
+		if n == 0 {
+			s.put(faint, name)
+		}
+		s.pad(s.val).put(key, unescapeQuery(k)).put(plain, " = ").put(plain, unescapeQuery(v)).line()
+	}
+}
+
+func unescapeQuery(text string) string {
+	if plainText, err := url.QueryUnescape(text); err == nil {
+		return plainText
+	}
+	return text
+}
+
+func ageWords(from, to time.Time) string {
+	if d := to.Sub(from); d >= 0 {
+		return age(d) + " before it arrived"
+	}
+	return age(from.Sub(to)) + " after it arrived, by this clock"
+}
