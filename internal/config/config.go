@@ -92,7 +92,7 @@ type Door struct {
 	Listen string `yaml:"listen"`
 }
 
-// Capture bounds the journal. Zero keep_* means no such limit.
+// Capture bounds the journal. Every limit is at least 1.
 type Capture struct {
 	BodyLimit     int64 `yaml:"body_limit" unit:"bytes"`
 	KeepExchanges int   `yaml:"keep_exchanges"`
