@@ -24,8 +24,8 @@ cross: ## builds for every platform we promise
 fuzz: ## every fuzz target for FUZZTIME each
 	./tools/fuzz $(FUZZTIME)
 
-bench: ## ratios of one run: the API door against its rivals, and start-up times
-	./tools/bench
+bench: build ## ratios of one run: the API door against its rivals, and start-up times
+	cd tools && go run ./bench -bcdev ../bin/bcdev
 
 e2e: ## the window in a real browser (Debian's chromium)
 	./e2e/run

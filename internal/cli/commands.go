@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// version is set by the linker for a release.
+var version = ""
+
+func (p *program) commands() []*cobra.Command {
+	return []*cobra.Command{
+		p.upCommand(), p.demoCommand(), p.sandboxCommand(),
+		p.listCommand(), p.showCommand(), p.versionCommand(),
+	}
+}
+
+func (p *program) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			v := programVersion()
+			con := p.console()
+			if p.json {
+				con.JSONLine("version", struct {
+					Version string `json:"version"`
+					Go      string `json:"go"`
+					OS      string `json:"os"`
+					Arch    string `json:"arch"`
+				}{v, runtime.Version(), runtime.GOOS, runtime.GOARCH})
+			} else {
+				con.Print(fmt.Sprintf("bcdev %s (%s, %s/%s)\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH))
+			}
+			return con.Err()
+		},
+	}
+}
+
+// programVersion is the linker's word, else the module's, else "dev".
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}
+
+func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
+
+// localURL is how a program on this machine reaches a listener.
+func localURL(a net.Addr) string {
+	if a.Network() == "unix" {
+		return "unix://" + a.String()
+	}
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return "http://" + a.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
