@@ -7,9 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"bcdev/capture"
@@ -25,34 +23,18 @@ var (
 // arrived describes r as an exchange for Told and Forward. Headers and secret parameters stay
 // out of it: it is made to be shown.
 func (h *Handler) arrived(r *http.Request, kind capture.Kind, size int) capture.Exchange {
+	target, _ := redact.Target(r.URL.RequestURI())
 	return capture.Exchange{
 		Door:    capture.Public,
 		Kind:    kind,
 		At:      h.o.Now(),
 		Method:  r.Method,
-		Target:  shownTarget(r.URL),
+		Target:  target,
 		Host:    r.Host,
 		Proto:   r.Proto,
 		Remote:  r.RemoteAddr,
 		Request: capture.Message{Size: int64(size)},
 	}
-}
-
-// shownTarget is the path and query with the values masked that nobody should read over a
-// shoulder.
-func shownTarget(u *url.URL) string {
-	if u.RawQuery == "" {
-		return u.EscapedPath()
-	}
-	parts := strings.Split(u.RawQuery, "&")
-	for i, part := range parts {
-		name, _, _ := strings.Cut(part, "=")
-		switch name {
-		case "code", "signed_payload_jwt", "signed_payload":
-			parts[i] = name + "=" + redact.Mask
-		}
-	}
-	return u.EscapedPath() + "?" + strings.Join(parts, "&")
 }
 
 // commit puts the exchange on disk, described as e, and returns it with its ID. It does not stop
