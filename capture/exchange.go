@@ -3,10 +3,8 @@
 package capture
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -75,10 +73,4 @@ type Message struct {
 	SHA256    string      `json:"sha256"`         // of the true bytes, hex
 	Truncated bool        `json:"truncated,omitempty"`
 	Dropped   bool        `json:"dropped,omitempty"` // the recorder was over its budget and kept no body
-}
-
-// NewRequest makes the captured request again, against base: method, target, every header value
-// and the body byte for byte. Hop-by-hop fields are left out; a truncated body is an error.
-func (e Exchange) NewRequest(ctx context.Context, base *url.URL) (*http.Request, error) {
-	panic("todo")
 }
