@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -9,8 +8,9 @@ import (
 )
 
 const (
-	codeLife = 60 * time.Second // BigCommerce publishes none
-	maxCodes = 1000             // codes remembered at a time, spent ones included
+	codeLife  = 60 * time.Second // BigCommerce publishes none
+	maxCodes  = 1000             // codes remembered at a time, spent ones included
+	maxTokens = 1000
 )
 
 // code is one authorization code. It can be spent once.
@@ -29,8 +29,6 @@ type grant struct {
 	scopes []string
 	static bool // made without OAuth: outlives installs
 }
-
-func (g grant) allows(scope string) bool { return slices.Contains(g.scopes, scope) }
 
 // grants keeps the codes and tokens of the app.
 type grants struct {
@@ -92,13 +90,17 @@ func (g *grants) install(store string, scopes []string) string {
 	return token
 }
 
-// mint makes a token without OAuth, as a store-level API account has one.
-func (g *grants) mint(store string, scopes []string) string {
+// mint makes a token without OAuth, as a store-level API account has one; false when there
+// are too many.
+func (g *grants) mint(store string, scopes []string) (string, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if len(g.tokens) >= maxTokens {
+		return "", false
+	}
 	token := inventWord(31)
 	g.tokens[token] = grant{store: store, scopes: scopes, static: true}
-	return token
+	return token, true
 }
 
 // uninstall kills the app's token for a store.
