@@ -132,7 +132,7 @@ func skew(p bigcommerce.Payload, now time.Time) string {
 	if p.IssuedAt.IsZero() && p.NotBefore.IsZero() && p.ExpiresAt.IsZero() {
 		return ""
 	}
-	return ""
+	return bigcommerce.SkewWords(p, now)
 }
 
 // Granted shows what the token endpoint gave, the token as its tail. Again says that the code
