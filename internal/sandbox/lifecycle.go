@@ -31,8 +31,7 @@ type lifecycleResult struct {
 }
 
 func (s *Sandbox) readLifecycle(body []byte) (lifecycle, error) {
-	me := owner()
-	in := lifecycle{Store: s.options.Store, User: &me, URL: "/"}
+	in := lifecycle{Store: s.options.Store, URL: "/"}
 	if err := decode(body, &in); err != nil {
 		return in, err
 	}
@@ -41,13 +40,17 @@ func (s *Sandbox) readLifecycle(body []byte) (lifecycle, error) {
 		return in, badControl(badStore(in.Store))
 	case in.Only != "" && in.Only != "jwt" && in.Only != "legacy":
 		return in, badControl(errors.New(`"only" must be "jwt" or "legacy"`))
-	case in.User == nil:
-		in.User = &me
 	}
-	if in.Owner == nil {
-		in.Owner = &me
-	}
+	in.User, in.Owner = orOwner(in.User), orOwner(in.Owner)
 	return in, nil
+}
+
+func orOwner(u *bigcommerce.User) *bigcommerce.User {
+	if u == nil {
+		me := owner()
+		return &me
+	}
+	return u
 }
 
 // signedQuery signs the payloads.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bcdev/internal/bigcommerce"
@@ -70,6 +71,8 @@ type Sandbox struct {
 	graphql  *graphs
 	routes   []route
 	face     http.Handler
+
+	asked atomic.Int64 // requests at the token endpoint
 
 	mu        sync.Mutex
 	callbacks Callbacks
@@ -142,6 +145,9 @@ func (s *Sandbox) App() bigcommerce.App { return s.app }
 
 // Store is the default store's hash.
 func (s *Sandbox) Store() string { return s.options.Store }
+
+// Exchanges is how many requests reached the token endpoint, the refused ones included.
+func (s *Sandbox) Exchanges() int { return int(s.asked.Load()) }
 
 // SetCallbacks replaces what is registered in the portal.
 func (s *Sandbox) SetCallbacks(c Callbacks) {

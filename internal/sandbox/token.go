@@ -23,6 +23,7 @@ type tokenAnswer struct {
 
 // serveToken is POST /oauth2/token.
 func (s *Sandbox) serveToken(w http.ResponseWriter, r *http.Request) {
+	s.asked.Add(1)
 	w.Header().Set("Cache-Control", "no-store")
 	body, err := io.ReadAll(r.Body)
 	if err != nil || r.Method != http.MethodPost || len(bytes.TrimSpace(body)) == 0 {
