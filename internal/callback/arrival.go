@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"bcdev/capture"
@@ -57,7 +58,7 @@ func (h *Handler) note(r *http.Request, e capture.Exchange) {
 	capture.NoteOf(r.Context()).Set(func(x *capture.Exchange) {
 		x.Kind, x.Store, x.Topic = e.Kind, e.Store, e.Topic
 		x.Of, x.Attempt, x.Hint = e.Of, e.Attempt, e.Hint
-		x.Marks, x.Detail = e.Marks, e.Detail
+		x.Marks, x.Detail = slices.Clone(e.Marks), e.Detail
 	})
 }
 

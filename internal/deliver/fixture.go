@@ -135,8 +135,7 @@ func placeholders(query string) string {
 // committed is what may be committed of a header.
 func committed(h http.Header) http.Header {
 	out := redact.Header(h)
-	dropMasked(out)
-	for _, name := range droppedFields {
+	for _, name := range append(masked(out), droppedFields...) {
 		out.Del(name)
 	}
 	signed := h.Get(webhookSignature) != ""

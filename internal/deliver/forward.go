@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"strings"
 	"time"
 
 	"bcdev/capture"
@@ -67,6 +68,9 @@ func (d *Deliverer) pass(w http.ResponseWriter, r *http.Request, e capture.Excha
 func (d *Deliverer) rewrite(pr *httputil.ProxyRequest, to target) {
 	out := pr.Out
 	out.URL.RawQuery = pr.In.URL.RawQuery // also what net/url cannot read
+	if path, _, _ := strings.Cut(pr.In.RequestURI, "?"); strings.HasPrefix(path, "/") {
+		setPath(out.URL, path)
+	}
 	to.aim(out.URL)
 	out.Host = ""
 	out.Header.Del("Connection")

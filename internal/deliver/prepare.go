@@ -38,8 +38,8 @@ func (d *Deliverer) prepare(ctx context.Context, e capture.Exchange, r Replay, t
 			Next: "raise capture.body_limit when bodies are larger, and capture it again"}
 	}
 	p := &prepared{req: req, body: e.Request.Body}
-	for _, name := range dropMasked(req.Header) {
-		p.differ("header %s is left out: its value was not kept", name)
+	for _, name := range masked(e.Request.Header) {
+		p.differ("header %s: left out, its value was not kept", name)
 	}
 	changes, err := parseSet(r.Set)
 	if err != nil {
@@ -87,9 +87,6 @@ func (d *Deliverer) address(p *prepared, e capture.Exchange, r Replay, to target
 		}
 		p.req.Header[http.CanonicalHeaderKey(name)] = overrides[name]
 	}
-	if _, ok := p.req.Header["User-Agent"]; !ok {
-		p.req.Header["User-Agent"] = nil
-	}
 	p.req.Body, p.req.ContentLength = http.NoBody, 0
 	if len(p.body) > 0 {
 		p.req.Body, p.req.ContentLength = io.NopCloser(bytes.NewReader(p.body)), int64(len(p.body))
@@ -98,17 +95,16 @@ func (d *Deliverer) address(p *prepared, e capture.Exchange, r Replay, to target
 	p.req.TransferEncoding = nil
 }
 
-// dropMasked removes the fields whose value was masked on its way to disk, and names them: dots
-// would be a worse credential than none.
-func dropMasked(h http.Header) []string {
-	var dropped []string
+// masked names the fields with a value that was masked on its way to disk. Such a value is not
+// sent: dots would be a worse credential than none.
+func masked(h http.Header) []string {
+	var names []string
 	for _, name := range sortedKeys(h) {
 		if slices.ContainsFunc(h[name], func(v string) bool { return strings.Contains(v, redact.Mask) }) {
-			dropped = append(dropped, name)
-			delete(h, name)
+			names = append(names, name)
 		}
 	}
-	return dropped
+	return names
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -139,7 +135,7 @@ func dump(req *http.Request, body []byte) []byte {
 	return b.Bytes()
 }
 
-// query reads one parameter of a raw query, as it is and unescaped. Found more than once, the
+// queryValue reads one parameter of a raw query, as it is and unescaped. Found more than once, the
 // first one counts.
 func queryValue(rawQuery, name string) (string, bool) {
 	for part := range strings.SplitSeq(rawQuery, "&") {

@@ -196,9 +196,9 @@ func (d *Deliverer) work(ctx context.Context, job waiting) outcome {
 		return d.done(ctx, job, *job.delivered)
 	}
 	e, err := d.o.Journal.Reveal(ctx, fmt.Sprint(job.Exchange))
-	if errors.Is(err, capture.ErrNotFound) {
-		_, err = d.o.Journal.Done(ctx, job.ID, nil) // pruned or deleted by hand
-		if err == nil {
+	if errors.Is(err, capture.ErrNotFound) { // pruned by hand
+		_, err = d.o.Journal.Done(ctx, job.ID, nil)
+		if err == nil || errors.Is(err, capture.ErrNoJob) {
 			return outcome{do: finished, job: job}
 		}
 	}
@@ -253,10 +253,6 @@ func (d *Deliverer) request(ctx context.Context, e capture.Exchange, to target) 
 	}
 	to.aim(req.URL)
 	req.Host = ""
-	dropMasked(req.Header)
-	if _, ok := req.Header["User-Agent"]; !ok {
-		req.Header["User-Agent"] = nil
-	}
 	d.forwarded(req.Header, e.Host, e.Remote)
 	return req, nil
 }
@@ -268,7 +264,9 @@ func (d *Deliverer) down(ctx context.Context, job waiting, host string, cause er
 		d.health(ctx, false, cause)
 	}
 	o := d.postpone(ctx, job, until, why(cause), nil)
-	o.do, o.host = held, host
+	if o.do == postponed {
+		o.do, o.host = held, host
+	}
 	return o
 }
 
@@ -296,6 +294,9 @@ func (d *Deliverer) postpone(ctx context.Context, job waiting, due time.Time, re
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	id, err := d.o.Journal.Postpone(ctx, job.ID, due, reason, a)
+	if errors.Is(err, capture.ErrNoJob) {
+		return outcome{do: finished, job: job}
+	}
 	if err != nil {
 		d.o.Logger.Error("a delivery could not be postponed on disk", "exchange", job.Exchange, "error", err)
 	}
@@ -314,6 +315,9 @@ func (d *Deliverer) done(ctx context.Context, job waiting, a capture.Exchange) o
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	id, err := d.o.Journal.Done(ctx, job.ID, &a)
+	if errors.Is(err, capture.ErrNoJob) {
+		id, err = d.o.Journal.Add(ctx, a)
+	}
 	if err != nil {
 		d.o.Logger.Error("a delivery could not be recorded", "exchange", job.Exchange, "error", err)
 		job.delivered = &a

@@ -69,7 +69,7 @@ func (p *prepared) change(c changes) error {
 	}
 	if c.path != "" {
 		path, query, found := strings.Cut(c.path, "?")
-		p.differ("path: %s, was %s", path, p.req.URL.EscapedPath())
+		p.differ("path: %s, was %s", path, pathOf(p.req.URL))
 		setPath(p.req.URL, path)
 		if found {
 			p.req.URL.RawQuery = query

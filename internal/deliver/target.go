@@ -70,11 +70,19 @@ func (t target) aim(u *url.URL) {
 	case t.exact:
 		setPath(u, own)
 	default:
-		setPath(u, strings.TrimSuffix(own, "/")+u.EscapedPath())
+		setPath(u, strings.TrimSuffix(own, "/")+pathOf(u))
 	}
 	if t.url.RawQuery != "" {
 		u.RawQuery = strings.TrimSuffix(t.url.RawQuery+"&"+u.RawQuery, "&")
 	}
+}
+
+// pathOf is the path of u as it will be sent.
+func pathOf(u *url.URL) string {
+	if u.Opaque != "" {
+		return u.Opaque
+	}
+	return u.EscapedPath()
 }
 
 // setPath sets a path that is to be sent as it is written.
@@ -83,7 +91,10 @@ func setPath(u *url.URL, escaped string) {
 	if err != nil {
 		plain = escaped
 	}
-	u.Path, u.RawPath = plain, escaped
+	u.Opaque, u.Path, u.RawPath = "", plain, escaped
+	if u.EscapedPath() != escaped && !strings.HasPrefix(escaped, "//") {
+		u.Opaque = escaped // net/url would write it in another way
+	}
 }
 
 // check refuses a target that a delivery may not reach. Names are looked at again when they are
