@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"log/slog"
 	"slices"
@@ -123,7 +124,7 @@ func newJournal(o Options, l *link, readers *sql.DB) *Journal {
 	j.buffers.max = memoryBudget
 	j.watchers = newWatchers()
 	t := &txn{link: l, masker: masker{seal: o.Seal, secret: o.Known}, limit: o.BodyLimit,
-		targets: map[string]int64{}, words: map[string]int64{},
+		targets: map[string]int64{}, words: map[string]int64{}, boxes: map[string]driver.Value{},
 		wanted: j.watchers.any, publish: j.watchers.publishOwn}
 	if o.ReadOnly {
 		j.watchers.follow(t)

@@ -19,6 +19,9 @@ type masker struct {
 	secret func() []string
 	known  redact.Known
 	last   []string
+
+	harmless map[string]struct{} // targets that need no mask
+	scratch  []byte
 }
 
 // refresh asks again which secrets are known, and tells whether they changed.
@@ -43,20 +46,35 @@ func (m *masker) exchange(e *Exchange) (sealed []byte, err error) {
 
 // recorded is [masker.exchange] for an exchange whose headers were masked when they were copied.
 func (m *masker) recorded(e *Exchange) (sealed []byte, err error) {
-	whole := e.Target
-	masked, changed := redact.Target(e.Target)
-	e.Target = m.text(masked)
-	if changed && m.seal != nil {
-		sealed, err = m.seal([]byte(m.text(whole)))
-	}
+	m.texts(e)
+	sealed, err = m.target(e)
 	e.Sealed = len(sealed) > 0
-	m.facts(e)
-	m.message(e, &e.Request)
-	m.message(e, &e.Response)
+	m.bodies(e)
 	return sealed, err
 }
 
-// facts masks what a room may have written about e.
+// target masks the request target. Most come again and again, and need nothing.
+func (m *masker) target(e *Exchange) (sealed []byte, err error) {
+	if _, ok := m.harmless[e.Target]; ok {
+		return nil, nil
+	}
+	masked, changed := redact.Target(e.Target)
+	if !changed {
+		if m.harmless == nil || len(m.harmless) > maxCached {
+			m.harmless = map[string]struct{}{}
+		}
+		m.harmless[strings.Clone(e.Target)] = struct{}{}
+		return nil, nil
+	}
+	whole := e.Target
+	e.Target = masked
+	if m.seal == nil {
+		return nil, nil
+	}
+	return m.seal([]byte(whole))
+}
+
+// facts masks what a room may have written about e, and shortens it.
 func (m *masker) facts(e *Exchange) {
 	e.Topic, e.Hint, e.Err = m.text(e.Topic), clip(m.text(e.Hint)), clip(m.text(e.Err))
 	e.Store, e.Host, e.Via, e.Verdict = m.text(e.Store), m.text(e.Host), m.text(e.Via), m.text(e.Verdict)
@@ -66,19 +84,59 @@ func (m *masker) facts(e *Exchange) {
 	}
 }
 
-func (m *masker) message(e *Exchange, msg *Message) {
-	m.header(msg.Header)
-	m.header(msg.Trailer)
-	if len(msg.Body) > 0 {
-		m.body(e, msg)
+// texts takes known secrets out of all that is not a body. All of it is looked through at once,
+// since next to nothing ever holds one.
+func (m *masker) texts(e *Exchange) {
+	if len(m.last) > 0 {
+		m.gather(e)
+		if found := m.known.Scrub(m.scratch, false); len(found) > 0 && &found[0] != &m.scratch[0] {
+			e.Target, e.Remote = m.text(e.Target), m.text(e.Remote)
+			for _, h := range []http.Header{e.Request.Header, e.Request.Trailer, e.Response.Header, e.Response.Trailer} {
+				m.header(h)
+			}
+			m.facts(e)
+			return
+		}
+	}
+	e.Hint, e.Err = clip(e.Hint), clip(e.Err)
+	for i, mark := range e.Marks {
+		if strings.Contains(mark, "\n") || len(mark) > maxText {
+			e.Marks[i] = clip(strings.ReplaceAll(mark, "\n", " "))
+		}
+	}
+}
+
+// gather puts all texts of e in one place.
+func (m *masker) gather(e *Exchange) {
+	b := m.scratch[:0]
+	for _, s := range [...]string{e.Topic, e.Hint, e.Err, e.Store, e.Host, e.Via, e.Verdict, e.Target, e.Remote} {
+		b = append(append(b, s...), '\n')
+	}
+	for _, s := range e.Marks {
+		b = append(append(b, s...), '\n')
+	}
+	b = append(append(b, e.Detail...), '\n')
+	for _, h := range [...]http.Header{e.Request.Header, e.Request.Trailer, e.Response.Header, e.Response.Trailer} {
+		for name, values := range h {
+			b = append(append(b, name...), '\n')
+			for _, v := range values {
+				b = append(append(b, v...), '\n')
+			}
+		}
+	}
+	m.scratch = b
+}
+
+func (m *masker) bodies(e *Exchange) {
+	for _, msg := range [...]*Message{&e.Request, &e.Response} {
+		if len(msg.Body) > 0 {
+			m.body(e, msg)
+		}
 	}
 }
 
 // header scrubs the values of h, which is a copy of ours.
 func (m *masker) header(h http.Header) {
-	if len(m.last) == 0 {
-		return
-	}
 	for _, values := range h {
 		for i, v := range values {
 			values[i] = m.text(v)
@@ -97,13 +155,10 @@ func (m *masker) body(e *Exchange, msg *Message) {
 		msg.Body = clean(msg.Body)
 		return
 	}
-	if e.Kind != Token && len(m.last) == 0 {
-		return
-	}
 	text, cut, err := msg.Decoded(0)
 	masked := clean(text)
 	switch {
-	case e.Kind == Token && len(text) == 0 && err != nil:
+	case len(text) == 0 && err != nil && e.Kind == Token:
 		msg.Body, msg.Dropped = nil, true
 	case bytes.Equal(masked, text):
 	default:

@@ -33,10 +33,8 @@ func (t *txn) updateNote(n *Note) error {
 	e := n.ex
 	n.messages(&e)
 	e.Request.Header, e.Response.Header = e.Request.Header.Clone(), e.Response.Header.Clone()
-	t.masker.facts(&e)
-	for _, m := range []*Message{&e.Request, &e.Response} {
-		t.masker.message(&e, m)
-	}
+	t.masker.texts(&e)
+	t.masker.bodies(&e)
 	row.takeFacts(&n.base, &e)
 	row.Request, row.Response = e.Request, e.Response
 	row.Status, row.Took, row.First = e.Status, e.Took, e.First

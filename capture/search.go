@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -109,6 +110,9 @@ func (s *search) kinds(kinds []Kind) {
 		texts[i] = string(k)
 	}
 	s.and("x.kind IN (SELECT value FROM json_each(?))", jsonList(texts))
+	if s.drive != nil && slices.Contains(kinds, Call) {
+		return // most are calls: the store tells more
+	}
 	s.drive = []drive{{column: "x.kind", index: "exchange_kind", texts: texts}}
 }
 

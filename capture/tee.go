@@ -98,13 +98,18 @@ func (t *tee) message(m *Message) {
 func (t *tee) hash() string {
 	switch {
 	case t.sum != nil:
-		return hex.EncodeToString(t.sum.Sum(nil))
+		return hexText([sha256.Size]byte(t.sum.Sum(nil)))
 	case t.size == 0:
 		return emptyHash
 	default:
-		sum := sha256.Sum256(t.kept())
-		return hex.EncodeToString(sum[:])
+		return hexText(sha256.Sum256(t.kept()))
 	}
+}
+
+func hexText(sum [sha256.Size]byte) string {
+	var text [2 * sha256.Size]byte
+	hex.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 func (t *tee) release() {

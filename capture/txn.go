@@ -32,6 +32,7 @@ type txn struct {
 	version  int64 // PRAGMA data_version: changes when another process wrote
 	targets  map[string]int64
 	words    map[string]int64
+	boxes    map[string]driver.Value
 	head     []byte
 	exchange int64 // growth in this transaction
 	bytes    int64
@@ -62,13 +63,10 @@ func (t *txn) do(ops []op) error {
 		return err
 	}
 	for i := range ops {
-		err := t.one(&ops[i])
-		var refusal *refusal
-		if errors.As(err, &refusal) {
-			ops[i].err, err = refusal.err, nil
-		}
-		if err != nil {
-			return t.rollback(err)
+		if err := t.one(&ops[i]); err != nil {
+			if ops[i].err = refused(err); ops[i].err == nil {
+				return t.rollback(err)
+			}
 		}
 	}
 	return t.commit()
@@ -155,6 +153,14 @@ type refusal struct{ err error }
 func (r *refusal) Error() string { return r.err.Error() }
 
 func refuse(err error) error { return &refusal{err} }
+
+// refused is the error behind a refusal, nil when err is none.
+func refused(err error) error {
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		return r.err
+	}
+	return nil
+}
 
 // target returns the dictionary's ID of a request target.
 func (t *txn) target(text string) (int64, error) {
@@ -251,9 +257,9 @@ func (t *txn) insertFacts(e *Exchange, sealed []byte, kept int64) (int64, error)
 	r, err := t.link.exec(`INSERT INTO exchange (door, kind, topic, store, at, took, first, method, target, host, proto,
 		remote, status, err, of, via, attempt, verdict, hint, marks, detail, sealed, kept)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		string(e.Door), string(e.Kind), ids.topic, orNull(e.Store), e.At.UnixNano(), int64(e.Took), int64(e.First),
-		e.Method, ids.target, orNull(e.Host), orNull(e.Proto), orNull(e.Remote), int64(e.Status), ids.err,
-		intOrNull(e.Of), orNull(e.Via), intOrNull(int64(e.Attempt)), orNull(e.Verdict), ids.hint,
+		t.box(string(e.Door)), t.box(string(e.Kind)), ids.topic, t.box(e.Store), e.At.UnixNano(), int64(e.Took),
+		int64(e.First), t.box(e.Method), ids.target, t.box(e.Host), t.box(e.Proto), t.box(e.Remote), int64(e.Status),
+		ids.err, intOrNull(e.Of), orNull(e.Via), intOrNull(int64(e.Attempt)), orNull(e.Verdict), ids.hint,
 		orNull(strings.Join(e.Marks, "\n")), bytesOrNull(e.Detail), bytesOrNull(sealed), kept)
 	if err != nil {
 		return 0, err
@@ -270,9 +276,9 @@ func (t *txn) updateFacts(e *Exchange, grown int64) error {
 	_, err = t.link.exec(`UPDATE exchange SET door = ?, kind = ?, topic = ?, store = ?, at = ?, took = ?, first = ?,
 		method = ?, target = ?, host = ?, proto = ?, remote = ?, status = ?, err = ?, of = ?, via = ?, attempt = ?,
 		verdict = ?, hint = ?, marks = ?, detail = ?, kept = kept + ? WHERE id = ?`,
-		string(e.Door), string(e.Kind), ids.topic, orNull(e.Store), e.At.UnixNano(), int64(e.Took), int64(e.First),
-		e.Method, ids.target, orNull(e.Host), orNull(e.Proto), orNull(e.Remote), int64(e.Status), ids.err,
-		intOrNull(e.Of), orNull(e.Via), intOrNull(int64(e.Attempt)), orNull(e.Verdict), ids.hint,
+		t.box(string(e.Door)), t.box(string(e.Kind)), ids.topic, t.box(e.Store), e.At.UnixNano(), int64(e.Took),
+		int64(e.First), t.box(e.Method), ids.target, t.box(e.Host), t.box(e.Proto), t.box(e.Remote), int64(e.Status),
+		ids.err, intOrNull(e.Of), orNull(e.Via), intOrNull(int64(e.Attempt)), orNull(e.Verdict), ids.hint,
 		orNull(strings.Join(e.Marks, "\n")), bytesOrNull(e.Detail), grown, e.ID)
 	if err != nil {
 		return err
@@ -280,6 +286,19 @@ func (t *txn) updateFacts(e *Exchange, grown int64) error {
 	t.bytes += grown
 	t.tell(*e)
 	return t.changed(e.ID)
+}
+
+// box is orNull for texts that come again and again: as a value ready for the driver.
+func (t *txn) box(s string) driver.Value {
+	if v, ok := t.boxes[s]; ok {
+		return v
+	}
+	if len(t.boxes) > maxCached {
+		clear(t.boxes)
+	}
+	v := orNull(strings.Clone(s))
+	t.boxes[s] = v
+	return v
 }
 
 // changed leaves a trace for other processes; a thousand are plenty.
@@ -304,15 +323,14 @@ func (t *txn) dictionary(e *Exchange) (ids dictionaryIDs, err error) {
 		return ids, err
 	}
 	ids.target = target
-	for _, w := range []struct {
-		id   *driver.Value
-		text string
-	}{{&ids.topic, e.Topic}, {&ids.err, e.Err}, {&ids.hint, e.Hint}} {
-		if *w.id, err = t.word(w.text); err != nil {
-			return ids, err
-		}
+	if ids.topic, err = t.word(e.Topic); err != nil {
+		return ids, err
 	}
-	return ids, nil
+	if ids.err, err = t.word(e.Err); err != nil {
+		return ids, err
+	}
+	ids.hint, err = t.word(e.Hint)
+	return ids, err
 }
 
 // tell keeps e, without bodies, for the watchers.

@@ -4,14 +4,14 @@ CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 
 CREATE TABLE exchange (
     id      INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice
-    door    TEXT NOT NULL,
-    kind    TEXT NOT NULL,
+    door    TEXT,
+    kind    TEXT,
     topic   INTEGER,          -- word
     store   TEXT,
     at      INTEGER NOT NULL, -- nanoseconds since 1970, as all times here
     took    INTEGER NOT NULL,
     first   INTEGER NOT NULL,
-    method  TEXT NOT NULL,
+    method  TEXT,
     target  INTEGER NOT NULL, -- target
     host    TEXT,
     proto   TEXT,

@@ -1,0 +1,64 @@
+package capture
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"path/filepath"
+	"testing"
+)
+
+// canned answers every request with the same bytes, without a network.
+type canned struct{ body []byte }
+
+func (c canned) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Proto: "HTTP/1.1", ContentLength: int64(len(c.body)),
+		Header: http.Header{"Content-Type": {"application/json"}, "X-Rate-Limit-Requests-Left": {"149"},
+			"Date": {"Mon, 23 Nov 2026 05:00:00 GMT"}},
+		Body: io.NopCloser(bytes.NewReader(c.body))}, nil
+}
+
+// BenchmarkRoundTrip shows what recording adds to an API call: run it with -benchmem and take
+// "off" from "on".
+func BenchmarkRoundTrip(b *testing.B) {
+	for _, size := range []int{200, 20_000} {
+		for _, on := range []bool{false, true} {
+			name := map[bool]string{false: "off", true: "on"}[on] + map[int]string{200: " 200 B", 20_000: " 20 KB"}[size]
+			b.Run(name, func(b *testing.B) {
+				var rt http.RoundTripper = canned{bytes.Repeat([]byte("x"), size)}
+				if on {
+					secrets := []string{"0123456789abcdef0123456789abcde", "fedcba9876543210fedcba9876543210fedcba9876543210"}
+					j, err := Open(filepath.Join(b.TempDir(), "j.db"), Options{KeepExchanges: 1 << 30, Known: func() []string { return secrets }})
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer j.Close()
+					rt = j.RoundTripper(API, rt)
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					roundTrip(b, rt)
+				}
+			})
+		}
+	}
+}
+
+func roundTrip(b *testing.B, rt http.RoundTripper) {
+	req, err := http.NewRequestWithContext(context.Background(), "GET",
+		"https://api.bigcommerce.com/stores/abc123/v3/catalog/products?include=images", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "curl/8")
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		b.Fatal(err)
+	}
+	resp.Body.Close()
+}
