@@ -30,10 +30,12 @@ func (b *patientBody) Read(p []byte) (int, error) {
 	}
 	b.deadline(time.Now().Add(b.idle))
 	n, err := b.body.Read(p)
-	if err != nil {
+	switch {
+	case err == io.EOF:
 		// The server now listens for the client's leaving with the same deadline: take it away.
 		b.deadline(time.Time{})
-		b.fail(err)
+	case err != nil:
+		b.fail(err) // the deadline stays: the server tries to read the rest of the body itself
 	}
 	return n, err
 }
@@ -52,7 +54,7 @@ func (b *patientBody) deadline(t time.Time) {
 func (b *patientBody) fail(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.err == nil && !b.over && err != io.EOF {
+	if b.err == nil && !b.over {
 		b.err = err
 	}
 }
@@ -64,10 +66,6 @@ func (b *patientBody) failure() error {
 }
 
 func (b *patientBody) finish() {
-	if b.body == nil {
-		return
-	}
-	b.deadline(time.Time{})
 	b.mu.Lock()
 	b.over = true
 	b.mu.Unlock()

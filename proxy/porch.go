@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/elazarl/goproxy"
 )
@@ -45,8 +46,12 @@ func (d *porch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// turnAway answers what never reached the chain.
+// turnAway answers what never reached the chain. The server reads the rest of a refused body before
+// it answers, and must not wait for it for ever.
 func (p *Proxy) turnAway(w http.ResponseWriter, r *http.Request, no *refusal) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(p.o.BodyTimeout)) // the server may have limits of its own
+	}
 	if p.o.Refused != nil {
 		p.o.Refused(r, no.code, no.message)
 	}
