@@ -24,28 +24,20 @@ func Listen(addr, publicURL string) (*Tunnel, error) {
 	l := newLink(0)
 	l.stood()
 	l.granted()
-	return start("none", strings.TrimRight(publicURL, "/"), ln.Addr(), newOwnDoor(ln), l), nil
+	return start("none", strings.TrimRight(publicURL, "/"), ln.Addr(), ownDoor{ln}, l), nil
 }
 
-type ownDoor struct {
-	net.Listener
-	never chan struct{}
-}
-
-func newOwnDoor(ln net.Listener) *ownDoor { return &ownDoor{ln, make(chan struct{})} }
+type ownDoor struct{ net.Listener }
 
 const breather = 50 * time.Millisecond // when the system has no file descriptor left
 
-func (d *ownDoor) accept() (net.Conn, error) {
+func (d ownDoor) accept() (net.Conn, error) {
 	for {
 		c, err := d.Accept()
 		if !passing(err) {
 			return c, err
 		}
-		select {
-		case <-time.After(breather):
-		case <-d.never:
-		}
+		time.Sleep(breather)
 	}
 }
 
@@ -53,6 +45,6 @@ func passing(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED)
 }
 
-func (d *ownDoor) shut()                 { d.Close() }
-func (d *ownDoor) gone() <-chan struct{} { return d.never }
-func (d *ownDoor) release()              { d.Close() }
+func (d ownDoor) shut()                 { d.Close() }
+func (d ownDoor) gone() <-chan struct{} { return nil } // never
+func (d ownDoor) release()              { d.Close() }
