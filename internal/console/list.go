@@ -157,7 +157,10 @@ func (c *Console) table(head []string, rows []row) {
 	for _, h := range head {
 		titles = append(titles, cell{faint, h})
 	}
-	for _, r := range append([]row{titles}, rows...) {
+	if strings.Join(head, "") != "" {
+		s.tableRow(titles, widths)
+	}
+	for _, r := range rows {
 		s.tableRow(r, widths)
 	}
 	c.toOut(s)

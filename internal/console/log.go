@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"bcdev/capture"
@@ -70,27 +71,40 @@ func (c *Console) Webhook(e capture.Exchange, w bigcommerce.Webhook, signature e
 
 // Delivery shows what the local app answered.
 func (c *Console) Delivery(e capture.Exchange) {
-	if c.event("delivery", field{"id", e.ID}, field{"of", e.Of}, field{"status", e.Status}, field{"ms", millis(e.Took)},
-		field{"verdict", e.Verdict}, field{"error", e.Err}, field{"kind", e.Kind}, field{"via", e.Via},
-		field{"attempt", e.Attempt}, field{"hint", e.Hint}) {
+	if c.event("delivery", deliveryFields(e)...) {
 		return
 	}
 	s := c.sheet()
+	s.delivery(c, e)
+	if e.Of > 0 && (e.Status == 0 || e.Status >= 400) {
+		s.pad(colText).put(faint, fmt.Sprintf("again: bcdev replay %d", e.Of)).line()
+	}
+	c.toOut(s)
+}
+
+// deliveryFields are the members of a delivery event. The first six are promised.
+func deliveryFields(e capture.Exchange) []field {
+	return []field{
+		{"id", e.ID}, {"of", e.Of}, {"status", e.Status}, {"ms", millis(e.Took)}, {"verdict", e.Verdict},
+		{"error", e.Err}, {"kind", e.Kind}, {"via", e.Via}, {"attempt", e.Attempt}, {"hint", e.Hint},
+	}
+}
+
+func (s *sheet) delivery(c *Console, e capture.Exchange) {
 	s.head(c, e, "▶", plain).put(strong, "app").put(plain, " "+e.Method+" "+targetOf(e))
-	what := string(e.Kind)
+	what := strings.ReplaceAll(string(e.Kind), "_", " ")
 	if e.Topic != "" {
 		what = e.Topic
 	}
-	s.put(faint, fmt.Sprintf("  %s of #%d", what, e.Of))
+	if e.Of > 0 {
+		what += fmt.Sprintf(" of #%d", e.Of)
+	}
+	s.put(faint, "  "+what)
 	if e.Via != "" && e.Via != "pass" {
 		s.put(faint, ", "+e.Via)
 	}
 	s.line()
 	s.answer(c, e)
-	if e.Of > 0 && (e.Status == 0 || e.Status >= 400) {
-		s.pad(colText).put(faint, fmt.Sprintf("again: bcdev replay %d", e.Of)).line()
-	}
-	c.toOut(s)
 }
 
 // Link shows the tunnel's state: "up" only while requests can arrive.

@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"bcdev/capture"
@@ -62,8 +63,7 @@ func (s *sheet) meaning(c *Console, e capture.Exchange) {
 func (s *sheet) installMeaning(e capture.Exchange) {
 	var f installFacts
 	_ = json.Unmarshal(e.Detail, &f) // facts that are missing are not shown
-	_, query := pathOf(e)
-	if in, err := bigcommerce.ParseInstall(query); err == nil {
+	if in, ok := installOf(e); ok {
 		f.Install = in
 	}
 	if f.Store == "" {
@@ -78,6 +78,13 @@ func (s *sheet) installMeaning(e capture.Exchange) {
 	}
 	s.scopes("granted", good, f.Granted)
 	s.trouble(f.Problem, e.Hint)
+}
+
+// installOf reads the callback once more. The code is in it when the target was revealed.
+func installOf(e capture.Exchange) (bigcommerce.Install, bool) {
+	_, query, _ := strings.Cut(e.Target, "?")
+	in, err := bigcommerce.ParseInstall(query)
+	return in, err == nil && e.Kind == capture.Auth
 }
 
 func (s *sheet) payloadMeaning(c *Console, e capture.Exchange) {

@@ -149,8 +149,18 @@ func (s *sheet) nextRows(next []string) {
 	}
 	s.line().put(strong, "Next").line()
 	for _, step := range next {
-		s.pad(2).put(good, s.mark("▶")).pad(4).wrap(plain, 4, step).line()
+		s.pad(2).put(good, s.mark("▶")).pad(4).put(plain, step).line()
 	}
+}
+
+// Next says what to try, one thing a line, ready to be copied.
+func (c *Console) Next(steps []string) {
+	if len(steps) == 0 || c.event("next", field{"steps", steps}) {
+		return
+	}
+	s := c.sheet()
+	s.nextRows(steps)
+	c.toOut(s)
 }
 
 // row is one line of the card: name, value, and a note where it fits. Rows without a value are

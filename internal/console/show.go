@@ -11,12 +11,13 @@ import (
 	"unicode/utf8"
 
 	"bcdev/capture"
+	"bcdev/internal/redact"
 )
 
 // ShowOptions say how much of an exchange to show.
 type ShowOptions struct {
-	Raw     bool // the messages as they travelled, nothing decoded
-	Headers bool // no bodies
+	Raw     bool // the body alone, as it travelled: the request's of a callback or webhook, else the response's
+	Headers bool // every header, also those that proxies and browsers add to everything
 }
 
 // Show shows one exchange whole: what it means, then headers and bodies.
@@ -28,16 +29,37 @@ func (c *Console) Show(e capture.Exchange, o ShowOptions) {
 	s := c.sheet()
 	s.at, s.val = 2, 14
 	if o.Raw {
-		s.raw(e, o)
-	} else {
-		s.about(c, e)
-		s.meaning(c, e)
-		s.message("request", requestLine(e), e.Request, o)
-		if e.Status > 0 {
-			s.message("response", e.Proto+" "+statusWord(e.Status), e.Response, o)
-		}
+		c.raw(e)
+		return
+	}
+	s.about(c, e)
+	s.meaning(c, e)
+	s.message("request", requestLine(e), e.Request, o)
+	if e.Status > 0 {
+		s.message("response", strings.TrimSpace(e.Proto+" "+statusWord(e.Status)), e.Response, o)
 	}
 	c.toOut(s)
+}
+
+// raw writes a body byte for byte, or, for a person, so that the terminal only shows it.
+func (c *Console) raw(e capture.Exchange) {
+	m := e.Response
+	if e.Door == capture.Public {
+		m = e.Request
+	}
+	if m.Truncated || m.Dropped {
+		c.Notef("the body was not kept whole: %s of %s", size(int64(len(m.Body))), size(m.Size))
+	}
+	s := c.sheet()
+	switch {
+	case !c.o.Interactive:
+		c.write(string(m.Body))
+	case readable(m.Body):
+		c.write(redact.TerminalText(string(m.Body)))
+	default:
+		s.hexDump(m.Body)
+		c.toOut(s)
+	}
 }
 
 // about is the summary: what, when, from where, with what outcome.
@@ -87,7 +109,8 @@ func doorWords(e capture.Exchange) string {
 }
 
 func requestLine(e capture.Exchange) string {
-	return strings.TrimSpace(e.Method + " " + e.Target + " " + e.Proto)
+	target, _ := redact.Target(e.Target)
+	return strings.TrimSpace(e.Method + " " + target + " " + e.Proto)
 }
 
 func (s *sheet) message(name, first string, m capture.Message, o ShowOptions) {
@@ -96,23 +119,46 @@ func (s *sheet) message(name, first string, m capture.Message, o ShowOptions) {
 		s.put(faint, "  "+size(m.Size))
 	}
 	s.line()
-	s.headers(m.Header)
-	s.headers(m.Trailer)
-	if o.Headers || m.Size == 0 && len(m.Body) == 0 {
+	s.headers(redact.Header(m.Header), o.Headers)
+	s.headers(redact.Header(m.Trailer), true)
+	if m.Size == 0 && len(m.Body) == 0 {
 		return
 	}
 	s.line()
 	s.body(m)
 }
 
-// headers writes every value of every field, sorted by name: the order between names is not kept
-// by HTTP libraries and means nothing, that between values of one name does.
-func (s *sheet) headers(h http.Header) {
+// headers writes the values of fields, sorted by name: the order between names is not kept by
+// HTTP libraries and means nothing, that between values of one name does.
+func (s *sheet) headers(h http.Header, every bool) {
+	hidden := 0
 	for _, name := range sortedNames(h) {
+		if !every && noise(name) {
+			hidden++
+			continue
+		}
 		for _, v := range h[name] {
 			s.pad(2).put(key, name).put(plain, ": ").put(plain, v).line()
 		}
 	}
+	if hidden > 0 {
+		s.pad(2).put(faint, fmt.Sprintf("and %d more: --headers", hidden)).line()
+	}
+}
+
+// noise reports whether a field is on every request or answer and says nothing about this one.
+func noise(name string) bool {
+	name = strings.ToLower(name)
+	for _, prefix := range []string{"sec-", "x-forwarded-", "cf-", "access-control-", "report-", "x-amz-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return slices.Contains([]string{
+		"accept-encoding", "accept-language", "alt-svc", "cache-control", "connection", "date", "dnt", "etag",
+		"expires", "keep-alive", "nel", "pragma", "priority", "server", "strict-transport-security",
+		"transfer-encoding", "upgrade-insecure-requests", "vary", "via", "x-content-type-options", "x-frame-options",
+	}, name)
 }
 
 func sortedNames(h http.Header) []string {
@@ -124,43 +170,13 @@ func sortedNames(h http.Header) []string {
 	return names
 }
 
-// raw is both messages as they travelled, secrets masked, controls made visible.
-func (s *sheet) raw(e capture.Exchange, o ShowOptions) {
-	s.rawMessage(requestLine(e), e.Host, e.Request, o)
-	if e.Status > 0 {
-		s.line()
-		s.rawMessage(strings.TrimSpace(e.Proto+" "+statusWord(e.Status)), "", e.Response, o)
-	}
-}
-
-func (s *sheet) rawMessage(first, host string, m capture.Message, o ShowOptions) {
-	s.put(strong, first).line()
-	if host != "" && m.Header.Get("Host") == "" {
-		s.put(plain, "Host: "+host).line()
-	}
-	for _, name := range sortedNames(m.Header) {
-		for _, v := range m.Header[name] {
-			s.put(plain, name+": "+v).line()
-		}
-	}
-	s.line()
-	switch {
-	case o.Headers:
-	case readable(m.Body):
-		for line := range strings.Lines(string(m.Body)) {
-			s.put(plain, strings.TrimSuffix(line, "\n")).line()
-		}
-	default:
-		s.hexDump(m.Body)
-	}
-	if m.Truncated && !o.Headers {
-		s.cutNote(m)
-	}
-}
-
 func showFields(e capture.Exchange, o ShowOptions) []field {
-	f := append(exchangeFields(e), field{"target", e.Target}, field{"host", e.Host}, field{"proto", e.Proto},
+	target, _ := redact.Target(e.Target)
+	f := append(exchangeFields(e), field{"target", target}, field{"host", e.Host}, field{"proto", e.Proto},
 		field{"remote", e.Remote}, field{"first_byte_ms", millis(e.First)})
+	if in, ok := installOf(e); ok {
+		f = append(f, field{"code", in.Code}, field{"context", in.Context}, field{"scope", list(in.Scopes)})
+	}
 	if len(e.Detail) > 0 {
 		f = append(f, field{"detail", e.Detail})
 	}
@@ -170,27 +186,25 @@ func showFields(e capture.Exchange, o ShowOptions) []field {
 // messageFields are a message for machines. The body is text where it can be, unpacked unless
 // raw is asked for, and base64 otherwise.
 func messageFields(m capture.Message, o ShowOptions) ordered {
-	h := m.Header
+	h := redact.Header(m.Header)
 	if h == nil {
 		h = http.Header{}
 	}
 	f := ordered{{"headers", h}}
 	if len(m.Trailer) > 0 {
-		f = append(f, field{"trailers", m.Trailer})
+		f = append(f, field{"trailers", redact.Header(m.Trailer)})
 	}
-	if !o.Headers {
-		u := unpacked{text: m.Body}
-		if !o.Raw {
-			u = unpack(m)
-		}
-		if utf8.Valid(u.text) {
-			f = append(f, field{"body", string(u.text)}, field{"encoding", "text"})
-		} else {
-			f = append(f, field{"body", base64.StdEncoding.EncodeToString(u.text)}, field{"encoding", "base64"})
-		}
-		f = append(f, field{"unpacked", u.done})
+	u := unpacked{text: m.Body}
+	if !o.Raw {
+		u = unpack(m)
 	}
-	return append(f, field{"size", m.Size}, field{"sha256", m.SHA256}, field{"truncated", m.Truncated}, field{"dropped", m.Dropped})
+	if utf8.Valid(u.text) {
+		f = append(f, field{"body", string(u.text)}, field{"encoding", "text"})
+	} else {
+		f = append(f, field{"body", base64.StdEncoding.EncodeToString(u.text)}, field{"encoding", "base64"})
+	}
+	return append(f, field{"unpacked", u.done}, field{"size", m.Size}, field{"sha256", m.SHA256},
+		field{"truncated", m.Truncated}, field{"dropped", m.Dropped})
 }
 
 // pairs writes a query's parameters in their order, decoded.

@@ -10,12 +10,14 @@ import (
 
 	"bcdev/capture"
 	"bcdev/internal/bigcommerce"
+	"bcdev/internal/redact"
 )
 
 // pathOf is the path of an exchange as the API documentation writes it, and its query. The
 // store's prefix goes, because the store has a field of its own.
 func pathOf(e capture.Exchange) (path, query string) {
-	path, query, _ = strings.Cut(originForm(e.Target), "?")
+	target, _ := redact.Target(e.Target) // what was sealed may stand here again
+	path, query, _ = strings.Cut(originForm(target), "?")
 	if e.Store != "" && e.Door == capture.API {
 		if rest, ok := strings.CutPrefix(path, "/stores/"+e.Store+"/"); ok {
 			path = "/" + rest
