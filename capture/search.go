@@ -67,7 +67,7 @@ func (s *search) plain(q Query) {
 		s.and("x.door = ?", string(q.Door))
 	}
 	if q.notLocal {
-		s.and("x.door <> ?", string(Local))
+		s.and("x.door IS NOT ?", string(Local))
 	}
 	if q.Store != "" {
 		s.and("x.store = ?", q.Store)
