@@ -107,7 +107,10 @@ func readable(text []byte) bool {
 func (s *sheet) text(text string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
-		s.pad(2).put(plain, strings.ReplaceAll(line, "\t", "    ")).line()
+		if line != "" {
+			s.pad(2).put(plain, strings.ReplaceAll(line, "\t", "    "))
+		}
+		s.line()
 	}
 }
 
@@ -134,28 +137,31 @@ func (s *sheet) xml(text string) {
 		s.text(text)
 		return
 	}
-	depth := 0
+	depth, opened := 0, false // opened: the last part was a start tag
 	for _, part := range strings.SplitAfter(strings.TrimSpace(text), ">") {
 		part = strings.TrimSpace(part)
-		if part == "" {
-			continue
-		}
-		closes := strings.HasPrefix(part, "</")
-		if closes {
+		switch {
+		case part == "":
+		case strings.HasPrefix(part, "</"):
 			depth = max(0, depth-1)
-		}
-		if s.col == 0 || !closes || strings.HasPrefix(part, "<") && !closes {
-			s.endLine().pad(2 + 2*min(depth, maxIndent))
-		}
-		s.put(plain, part)
-		inline := !strings.HasPrefix(part, "<") // text and the end of its element
-		if closes || inline {
-			if inline {
-				depth = max(0, depth-1)
+			if !opened {
+				s.endLine().pad(2 + 2*min(depth, maxIndent))
 			}
-			s.line()
-		} else if !strings.HasSuffix(part, "/>") && !strings.HasPrefix(part, "<?") && !strings.HasPrefix(part, "<!") {
-			depth++
+			s.put(plain, part)
+			opened = false
+		case !strings.HasPrefix(part, "<"): // text, and the end of its element
+			depth = max(0, depth-1)
+			if s.col == 0 {
+				s.pad(2)
+			}
+			s.put(plain, part)
+			opened = false
+		default:
+			s.endLine().pad(2+2*min(depth, maxIndent)).put(plain, part)
+			opened = !strings.HasSuffix(part, "/>") && !strings.HasPrefix(part, "<?") && !strings.HasPrefix(part, "<!")
+			if opened {
+				depth++
+			}
 		}
 	}
 	s.endLine()

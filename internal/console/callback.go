@@ -185,7 +185,7 @@ func (c *Console) Refused(e capture.Exchange, err error) {
 	s := c.sheet()
 	s.head(c, e, "✘", bad).put(bad, refusalTitle(e))
 	if e.Store != "" {
-		s.put(plain, " of store ").put(strong, e.Store)
+		s.put(plain, ", store ").put(strong, e.Store)
 	}
 	s.line().pad(colText).wrap(plain, colText, err.Error()).line()
 	s.hint(hintOf(err))

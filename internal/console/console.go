@@ -21,7 +21,8 @@ import (
 type Options struct {
 	Out, Err    io.Writer
 	JSON        bool
-	Color       bool             // decided by the caller, see [Decide]
+	Color       bool             // of Out; decided by the caller, see [Decide]
+	ErrColor    bool             // of Err, likewise: the two may go to different places
 	ASCII       bool             // no marks beyond ASCII, see [UTF8]
 	Width       int              // columns of the terminal; 0 when there is none: nothing is cut
 	Verbose     bool             // say more than what changed
@@ -33,8 +34,9 @@ type Options struct {
 // Console writes events. It is safe for concurrent use, and a failing writer never stops its
 // caller: the first failure is kept for [Console.Err] and everything after it is dropped.
 type Console struct {
-	o    Options
-	inks inks
+	o       Options
+	inks    inks // of Out
+	errInks inks
 
 	mu  sync.Mutex
 	err error
@@ -54,7 +56,7 @@ func New(o Options) *Console {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Console{o: o, inks: newInks(o.Color)}
+	return &Console{o: o, inks: newInks(o.Color), errInks: newInks(o.ErrColor)}
 }
 
 // Err returns the first failure to write to Out, a broken pipe for example, or nil.
@@ -66,7 +68,7 @@ func (c *Console) Err() error {
 
 // Notef says something on the side: on standard error, in words, also with JSON.
 func (c *Console) Notef(format string, a ...any) {
-	s := c.sheet()
+	s := c.errSheet()
 	for line := range strings.Lines(fmt.Sprintf(format, a...)) {
 		s.put(faint, "bcdev: ").put(plain, strings.TrimRight(line, "\r\n")).line()
 	}
@@ -85,6 +87,9 @@ func (c *Console) Print(text string) {
 func (c *Console) sheet() *sheet {
 	return &sheet{inks: c.inks, ascii: c.o.ASCII, width: c.o.Width, at: colText, val: colValue}
 }
+
+// errSheet is a sheet for standard error, which has colours and a width of its own.
+func (c *Console) errSheet() *sheet { return &sheet{inks: c.errInks, ascii: c.o.ASCII} }
 
 func (c *Console) toOut(s *sheet) { c.write(s.b.String()) }
 

@@ -76,7 +76,7 @@ func kindWord(e capture.Exchange) string {
 }
 
 func listWhat(e capture.Exchange) string {
-	what := e.Method + " " + targetOf(e)
+	what := briefly(e)
 	if e.Topic != "" {
 		what = e.Topic
 	}
@@ -139,8 +139,15 @@ func (c *Console) storeRow(r StoreRow) row {
 		{plain, r.User}, {faint, r.Where}, {plain, strings.Join(r.Scopes, " ")}}
 }
 
-// Table shows rows under a head, columns aligned, the last one cut where the terminal ends.
+// Table shows rows under a head, columns aligned, the last one cut where the terminal ends. With
+// JSON each row is an event with the head's names as members.
 func (c *Console) Table(head []string, rows [][]string) {
+	if c.o.JSON {
+		for _, r := range rows {
+			c.rowEvent(head, r)
+		}
+		return
+	}
 	all := make([]row, len(rows))
 	for i, r := range rows {
 		for _, text := range r {
@@ -148,6 +155,16 @@ func (c *Console) Table(head []string, rows [][]string) {
 		}
 	}
 	c.table(head, all)
+}
+
+func (c *Console) rowEvent(head, row []string) {
+	var members []field
+	for i, text := range row {
+		if i < len(head) && head[i] != "" {
+			members = append(members, field{strings.ReplaceAll(head[i], " ", "_"), text})
+		}
+	}
+	c.event("row", members...)
 }
 
 func (c *Console) table(head []string, rows []row) {

@@ -91,7 +91,7 @@ func deliveryFields(e capture.Exchange) []field {
 }
 
 func (s *sheet) delivery(c *Console, e capture.Exchange) {
-	s.head(c, e, "▶", plain).put(strong, "app").put(plain, " "+e.Method+" "+targetOf(e))
+	s.head(c, e, "▶", plain).put(strong, "app").put(plain, " "+briefly(e))
 	what := strings.ReplaceAll(string(e.Kind), "_", " ")
 	if e.Topic != "" {
 		what = e.Topic

@@ -44,7 +44,7 @@ func (c *Console) event(name string, members ...field) bool {
 }
 
 func (c *Console) writeLine(event string, body []byte) {
-	name, _ := encode(event)
+	name, _ := encode(event) // a string always has a JSON form
 	line := fmt.Appendf(nil, `{"v":1,"event":%s`, name)
 	if inner := bytes.TrimSpace(body); len(inner) > 2 && inner[0] == '{' {
 		line = append(append(line, ','), inner[1:]...)
@@ -61,10 +61,11 @@ func object(members []field) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encoding %q: %w", m.name, err)
 		}
+		name, _ := encode(m.name) // a string always has a JSON form
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = fmt.Appendf(out, "%q:%s", m.name, v)
+		out = append(append(append(out, name...), ':'), v...)
 	}
 	return append(out, '}'), nil
 }

@@ -18,7 +18,7 @@ func (c *Console) Problem(code string, err error) {
 	if c.event("problem", field{"code", code}, field{"message", err.Error()}, field{"hint", hintOf(err)}) {
 		return
 	}
-	s := c.sheet()
+	s := c.errSheet()
 	s.explain(err)
 	c.toErr(s)
 }
@@ -72,7 +72,11 @@ func Decide(out *os.File, env []string, noColor bool) (colored bool, width int) 
 	if err != nil || width < 1 {
 		width = 80
 	}
-	return !noColor && lookup(env, "NO_COLOR") == "" && lookup(env, "TERM") != "dumb", width
+	return wantsColour(env, noColor), width
+}
+
+func wantsColour(env []string, noColor bool) bool {
+	return !noColor && lookup(env, "NO_COLOR") == "" && lookup(env, "TERM") != "dumb"
 }
 
 // UTF8 reports whether the environment's locale can show marks beyond ASCII. Where no locale is

@@ -53,7 +53,7 @@ func (c *Console) Ready(r Ready) {
 	s.callbackRows(r)
 	s.keepRows(r)
 	s.nextRows(r.Next)
-	c.toOut(s)
+	c.toOut(s.line())
 }
 
 func (c *Console) readyEvent(r Ready) bool {
@@ -215,7 +215,7 @@ func (c *Console) SandboxReady(r SandboxReady) {
 	s.row("client secret", plain, r.ClientSecret, "")
 	s.row("authtoken", plain, r.Authtoken, "")
 	s.row("store", strong, r.Store, "")
-	c.toOut(s)
+	c.toOut(s.line())
 }
 
 // Step tells one step of the demo's journey: what just happened, and what it means.
@@ -245,8 +245,11 @@ func (c *Console) Summary(ok bool, steps map[string]bool) {
 	}
 	s := c.sheet()
 	s.line()
-	for _, name := range stepNames {
-		s.verdict(steps[name]).put(plain, " "+name+"  ")
+	for i, name := range stepNames {
+		if i > 0 {
+			s.put(plain, "  ")
+		}
+		s.verdict(steps[name]).put(plain, " "+name)
 	}
 	s.line()
 	if ok {

@@ -40,7 +40,7 @@ func newInks(on bool) inks {
 		warn:   color.New(color.FgYellow),
 		bad:    color.New(color.FgRed),
 		link:   color.New(color.FgCyan),
-		key:    color.New(color.FgBlue),
+		key:    color.New(color.FgHiBlue),
 		value:  color.New(color.FgGreen),
 		digit:  color.New(color.FgMagenta),
 	}

@@ -64,7 +64,7 @@ func (c *Console) raw(e capture.Exchange) {
 
 // about is the summary: what, when, from where, with what outcome.
 func (s *sheet) about(c *Console, e capture.Exchange) {
-	s.put(link, fmt.Sprintf("#%d", e.ID)).put(plain, "  ").put(strong, kindWord(e)).put(plain, "  "+e.Method+" "+targetOf(e)).line()
+	s.put(link, fmt.Sprintf("#%d", e.ID)).put(plain, "  ").put(strong, kindWord(e)).put(plain, "  "+briefly(e)).line()
 	s.fact("when", plain, e.At.In(c.o.Location).Format("2006-01-02 15:04:05.000 -07:00"))
 	s.fact("door", plain, doorWords(e))
 	s.fact("store", strong, e.Store)
@@ -114,7 +114,10 @@ func requestLine(e capture.Exchange) string {
 }
 
 func (s *sheet) message(name, first string, m capture.Message, o ShowOptions) {
-	s.line().put(strong, name).put(faint, "  "+first)
+	s.line().put(strong, name)
+	if first != "" {
+		s.put(faint, "  "+first)
+	}
 	if m.Size > 0 {
 		s.put(faint, "  "+size(m.Size))
 	}

@@ -34,6 +34,15 @@ func targetOf(e capture.Exchange) string {
 	return path
 }
 
+// briefly is method and path; the query too where it is the developer's own.
+func briefly(e capture.Exchange) string {
+	if e.Door == capture.API {
+		return strings.TrimSpace(e.Method + " " + targetOf(e))
+	}
+	path, _ := pathOf(e)
+	return strings.TrimSpace(e.Method + " " + path)
+}
+
 // originForm leaves out scheme and host of a target in absolute form.
 func originForm(target string) string {
 	_, rest, absolute := strings.Cut(target, "://")
