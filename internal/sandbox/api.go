@@ -22,7 +22,7 @@ func (s *Sandbox) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Request-Id", inventWord(31))
 	if strings.HasSuffix(path, "/") {
-		send(w, r, reply{status: http.StatusForbidden, body: "Authentication Required", kind: "text/plain"})
+		send(w, r, reply{status: http.StatusForbidden, body: plain("Authentication Required"), kind: "text/plain"})
 		return
 	}
 	g, ok := s.grants.of(r.Header.Get("X-Auth-Token"))

@@ -201,11 +201,7 @@ func (c *courier) target(d *delivery) (hook, bool) {
 // postpone sends an event for a blocked domain to the retry queue, without an attempt.
 func (c *courier) postpone(d *delivery, h hook, until time.Time) {
 	c.report(d, Attempt{Hook: h.ID, Destination: h.Destination, WebhookID: d.id, Error: "the domain is on the block list"})
-	step := c.delays[min(d.attempt, len(c.delays)-1)]
 	d.due = until
-	if later := c.sandbox.clock.Now().Add(step); later.After(until) {
-		d.due = later
-	}
 	c.keep(d)
 }
 

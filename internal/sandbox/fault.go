@@ -164,7 +164,7 @@ func (s *Sandbox) answerFault(w http.ResponseWriter, r *http.Request, f *fault, 
 	}
 	a := usual(f.Status)
 	if f.Body != nil {
-		a.body, a.kind = *f.Body, "application/json"
+		a.body, a.kind = plain(*f.Body), "application/json"
 	}
 	if f.RateHeaders == nil || *f.RateHeaders {
 		a.header = s.faultHeaders(r, f.Status)

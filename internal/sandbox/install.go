@@ -45,7 +45,7 @@ type InstallResult struct {
 func (s *Sandbox) Install(ctx context.Context, in InstallRequest) (InstallResult, error) {
 	order, err := s.prepare(in)
 	if err != nil {
-		return InstallResult{}, err
+		return InstallResult{}, badControl(err)
 	}
 	result := InstallResult{
 		Store: order.store, Code: order.code, Context: "stores/" + order.store,

@@ -173,7 +173,7 @@ func TestEveryPageIsMade(t *testing.T) {
 		"/": 200, app + "/install": 200, app + "/install/succeeded": 200, app + "/install/failed": 200,
 		"/login": 200, "/manage/app": 200, "/style.css": 200, "/nowhere": 404, "/app/other/install": 404,
 		"/app/" + "x%3Cscript%3E" + "/install": 404, app + "/install?store=../x": 400,
-		"/oauth2/authorize?client_id=" + testApp().ClientID + "&response_type=code": 200,
+		"/oauth2/authorize?client_id=" + testApp().ClientID + "&response_type=code":                                    200,
 		"/oauth2/authorize?client_id=" + testApp().ClientID + "&response_type=code&redirect_uri=https://evil.example/": 400,
 		"/manage/app?store=nobody": 404,
 	} {

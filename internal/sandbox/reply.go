@@ -20,6 +20,9 @@ type reply struct {
 	kind   string // content type, when it is not application/json
 }
 
+// plain is a body that is sent as it is.
+type plain string
+
 // envelope is how V3 wraps everything.
 type envelope struct {
 	Data any `json:"data"`
@@ -116,10 +119,15 @@ func send(w http.ResponseWriter, r *http.Request, a reply) {
 		w.WriteHeader(a.status)
 		return
 	}
-	body, err := encode(a.body)
-	if err != nil {
-		http.Error(w, "the answer could not be written as JSON", http.StatusInternalServerError)
-		return
+	var body []byte
+	if text, ok := a.body.(plain); ok {
+		body = []byte(text)
+	} else {
+		var err error
+		if body, err = encode(a.body); err != nil {
+			http.Error(w, "the answer could not be written as JSON", http.StatusInternalServerError)
+			return
+		}
 	}
 	if a.kind == "" {
 		a.kind = "application/json"
@@ -135,15 +143,8 @@ func send(w http.ResponseWriter, r *http.Request, a reply) {
 	_, _ = w.Write(body)
 }
 
-// encode is JSON as BigCommerce writes it: no HTML escapes, no newline at the end. A string
-// or a byte slice is sent as it is.
+// encode is JSON as BigCommerce writes it: no HTML escapes, no newline at the end.
 func encode(v any) ([]byte, error) {
-	switch v := v.(type) {
-	case string:
-		return []byte(v), nil
-	case []byte:
-		return v, nil
-	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
