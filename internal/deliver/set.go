@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"bcdev/internal/bigcommerce"
 )
 
 // changes are the parts of Replay.Set, sorted by what they change.
@@ -96,7 +98,7 @@ func (p *prepared) setBody(b change) error {
 	if p.req.Header.Get("Content-Encoding") != "" {
 		return badSet("body."+b.name, "the body is compressed")
 	}
-	body, err := setJSON(p.body, strings.Split(b.name, "."), b.value)
+	body, err := bigcommerce.SetJSON(p.body, b.name, b.value)
 	if err != nil {
 		return badSet("body."+b.name, err.Error())
 	}

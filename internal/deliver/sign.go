@@ -3,7 +3,6 @@ package deliver
 import (
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -81,7 +80,7 @@ func (d *Deliverer) signPayload(p *prepared, e capture.Exchange, name, value str
 		return &ReplayError{Problem: "the claims of " + name + " cannot be read",
 			Next: "send it as it came, with --as-is, or make a new one with: bcdev trigger " + string(e.Kind)}
 	}
-	payload, err := withClaims(payload, claims)
+	payload, err := d.withClaims(payload, claims)
 	if err != nil {
 		return err
 	}
@@ -115,60 +114,59 @@ func (d *Deliverer) needSecret() error {
 // payloadOf reads the claims: out of the payload itself, believed or not, or out of what was
 // decoded when it came.
 func (d *Deliverer) payloadOf(e capture.Exchange, name, value string) bigcommerce.Payload {
+	if !unknown(value) {
+		p, _ := bigcommerce.DecodePayload(value)
+		return p
+	}
 	var p bigcommerce.Payload
-	switch {
-	case unknown(value):
-		_ = json.Unmarshal(e.Detail, &p)
-		if p.Legacy != (name == "signed_payload") {
-			p.Claims = nil // those of the other form
-		}
-	case name == "signed_payload":
-		p, _ = d.o.App.VerifyLegacy(value)
-	default:
-		p, _ = d.o.App.VerifyPayload(value, d.o.Now())
+	_ = json.Unmarshal(e.Detail, &p)
+	if p.Legacy != (name == "signed_payload") {
+		p.Claims = nil // those of the other form
 	}
 	return p
 }
 
-// withClaims changes claims, as signed and as decoded.
-func withClaims(p bigcommerce.Payload, claims []change) (bigcommerce.Payload, error) {
-	if len(claims) == 0 {
-		return p, nil
-	}
+// withClaims addresses a payload to this app, whose secret signs it, and changes claims.
+func (d *Deliverer) withClaims(p bigcommerce.Payload, claims []change) (bigcommerce.Payload, error) {
 	doc := []byte(p.Claims)
 	if len(doc) == 0 {
 		doc, _ = json.Marshal(map[string]any{
 			"sub": "stores/" + p.Store, "user": p.User, "owner": p.Owner, "url": p.URL, "channel_id": p.ChannelID,
 		})
 	}
+	if !p.Legacy && len(p.Claims) > 0 && d.o.App.ClientID != "" {
+		claims = append([]change{{"aud", d.o.App.ClientID}}, claims...)
+	}
 	for _, c := range claims {
-		changed, err := setJSON(doc, strings.Split(c.name, "."), c.value)
+		changed, err := bigcommerce.SetJSON(doc, c.name, c.value)
 		if err != nil {
 			return p, badSet("claims."+c.name, err.Error())
 		}
 		doc = changed
 	}
-	var decoded struct {
+	if len(p.Claims) > 0 {
+		p.Claims = doc // sign as they are
+		return p, nil
+	}
+	return p, decodeClaims(doc, &p)
+}
+
+// decodeClaims reads claims into the fields they are signed from when there are no others.
+func decodeClaims(doc []byte, p *bigcommerce.Payload) error {
+	var c struct {
 		Subject   string           `json:"sub"`
-		Context   string           `json:"context"`
 		User      bigcommerce.User `json:"user"`
 		Owner     bigcommerce.User `json:"owner"`
 		URL       string           `json:"url"`
 		ChannelID *int64           `json:"channel_id"`
 	}
-	if err := json.Unmarshal(doc, &decoded); err != nil {
-		return p, badSet("claims."+claims[0].name, "the claim would have the wrong type")
+	if err := json.Unmarshal(doc, &c); err != nil {
+		return &ReplayError{Problem: "a claim would have the wrong type", Err: err,
+			Next: "user and owner are objects, url is a string, channel_id a number or null"}
 	}
-	for _, context := range []string{decoded.Subject, decoded.Context} {
-		if hash, ok := strings.CutPrefix(context, "stores/"); ok {
-			p.Store = hash
-		}
-	}
-	p.User, p.Owner, p.URL, p.ChannelID = decoded.User, decoded.Owner, decoded.URL, decoded.ChannelID
-	if len(p.Claims) > 0 {
-		p.Claims = doc
-	}
-	return p, nil
+	p.Store = strings.TrimPrefix(c.Subject, "stores/")
+	p.User, p.Owner, p.URL, p.ChannelID = c.User, c.Owner, c.URL, c.ChannelID
+	return nil
 }
 
 const (
@@ -207,10 +205,3 @@ func (d *Deliverer) signWebhook(p *prepared, e capture.Exchange, asIs bool) erro
 }
 
 func newMessageID() string { return "msg_" + strings.ToLower(rand.Text()) }
-
-// hash40 invents a webhook's hash: 40 hex digits, whose formula BigCommerce does not publish.
-func hash40() string {
-	var b [20]byte
-	_, _ = rand.Read(b[:])
-	return fmt.Sprintf("%x", b)
-}

@@ -3,9 +3,9 @@ package deliver
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,10 +33,10 @@ type Trigger struct {
 	Legacy      bool // signed_payload beside signed_payload_jwt, as BigCommerce still sends both
 
 	// Webhook.
-	Topic   string          // the concrete scope: store/order/created
-	Data    json.RawMessage // nil means the documented example
-	StoreID string          // the store's number; "" means an invented one
-	Set     map[string]string
+	Topic   string            // the concrete scope: store/order/created
+	Data    json.RawMessage   // nil means the documented example
+	StoreID string            // the store's number; "" means an invented one
+	Set     map[string]string // "data.id" and other parts of the body
 }
 
 // TriggerError says why nothing can be made of a Trigger.
@@ -51,8 +51,8 @@ func (e *TriggerError) Error() string { return "triggering: " + e.Problem }
 func (e *TriggerError) Hint() string { return e.Next }
 
 // Triggered makes the exchange that t describes, signed by app at now, as if BigCommerce had sent
-// it. It has no ID and is brought to the app by Replay. Set takes "data.id" and the other parts
-// of a webhook's body.
+// it. It has no ID and is brought to the app by Replay. An event that nobody documents is a
+// *bigcommerce.UnknownEventError.
 func Triggered(t Trigger, app bigcommerce.App, now time.Time) (capture.Exchange, error) {
 	if !bigcommerce.ValidStoreHash(t.Store) {
 		return capture.Exchange{}, &TriggerError{
@@ -130,52 +130,30 @@ func (t Trigger) lifecycle(e capture.Exchange, app bigcommerce.App, now time.Tim
 }
 
 func (t Trigger) webhook(e capture.Exchange, app bigcommerce.App, now time.Time) (capture.Exchange, error) {
-	event, near, ok := bigcommerce.FindEvent(t.Topic)
-	if !ok {
-		next := "bcdev trigger --list shows all events"
-		if len(near) > 0 {
-			next = "did you mean " + strings.Join(near, " or ") + "? " + next
-		}
-		return e, &TriggerError{Problem: fmt.Sprintf("there is no event %q", t.Topic), Next: next}
+	set := maps.Clone(t.Set)
+	if set == nil {
+		set = map[string]string{}
 	}
-	data := t.Data
-	if len(data) == 0 {
-		data = event.Example
+	if len(t.Data) > 0 {
+		set["data"] = string(t.Data)
 	}
-	if len(data) == 0 {
-		data = json.RawMessage("{}")
+	if t.StoreID != "" {
+		set["store_id"] = t.StoreID
 	}
-	body, err := t.body(data, now)
+	body, err := bigcommerce.SampleWebhook(t.Topic, t.Store, now, set)
 	if err != nil {
-		return e, err
+		return e, fmt.Errorf("triggering: %w", err)
 	}
-	e.Method, e.Topic, e.Target = http.MethodPost, t.Topic, t.Path
+	sample, err := bigcommerce.ParseWebhook(body)
+	if err != nil {
+		return e, fmt.Errorf("triggering: %w", err)
+	}
+	e.Method, e.Topic, e.Target = http.MethodPost, sample.Scope, t.Path
 	e.Request.Header = app.SignWebhook(newMessageID(), now, body)
 	e.Request.Header.Set("Content-Type", "application/json")
 	e.Request.Header.Set("Accept", "*/*")
 	e.Request.Body, e.Request.Size = body, int64(len(body))
 	return e, nil
-}
-
-// body writes the envelope in BigCommerce's order of keys.
-func (t Trigger) body(data json.RawMessage, now time.Time) ([]byte, error) {
-	storeID := t.StoreID
-	if storeID == "" {
-		storeID = "1009876"
-	}
-	quoted := func(s string) string { return string(jsonString(s)) }
-	body := []byte(`{"scope":` + quoted(t.Topic) + `,"store_id":` + quoted(storeID) + `,"data":` + string(data) +
-		`,"hash":` + quoted(hash40()) + `,"created_at":` + strconv.FormatInt(now.Unix(), 10) +
-		`,"producer":` + quoted("stores/"+t.Store) + `}`)
-	for _, key := range sortedKeys(t.Set) {
-		changed, err := setJSON(body, strings.Split(strings.TrimPrefix(key, "body."), "."), t.Set[key])
-		if err != nil {
-			return nil, &TriggerError{Problem: fmt.Sprintf("setting %q: %v", key, err),
-				Next: "name a part of the body, such as data.id"}
-		}
-		body = changed
-	}
-	return body, nil
 }
 
 func browserHeader() http.Header {
