@@ -149,7 +149,7 @@ func closest(s string, names []string) []string {
 	}
 	var found []candidate
 	for _, name := range names {
-		off := distance(s, strings.ToLower(name))
+		off := distance(s, strings.ToLower(withChannelOf(s, name)))
 		if strings.HasSuffix(strings.ToLower(name), "/"+s) {
 			off = 0 // "order/created" lacks only its beginning
 		}
@@ -163,6 +163,15 @@ func closest(s string, names []string) []string {
 		out = append(out, c.name)
 	}
 	return out
+}
+
+// withChannelOf puts what stands in the place of the channel in s into name, so that it does not
+// count as a difference.
+func withChannelOf(s, name string) string {
+	if segments := strings.SplitN(s, "/", 4); len(segments) == 4 {
+		return strings.Replace(name, channelSegment, segments[2], 1)
+	}
+	return name
 }
 
 // distance counts the bytes to insert, delete or replace between a and b (Levenshtein).

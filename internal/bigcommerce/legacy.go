@@ -50,7 +50,7 @@ func checkLegacy(signature string, sum []byte, length int) error {
 		return wrongOrder("the digest in hex without base64 around it")
 	case hmac.Equal([]byte(strings.ToLower(signature)), []byte(hex.EncodeToString([]byte(base64.StdEncoding.EncodeToString(sum))))):
 		return wrongOrder("base64 first and hex around it")
-	case len(decoded) < len(want) && strings.HasPrefix(want, string(decoded)):
+	case len(decoded) > 0 && len(decoded) < len(want) && strings.HasPrefix(want, string(decoded)):
 		return cutOff(length)
 	case err != nil:
 		return malformed("", "its signature is not base64")

@@ -18,6 +18,7 @@ var (
 	pairInHash = regexp.MustCompile(`\\?"(code|context|scope|account_uuid|external_install)\\?"\s*(?:=>|:)\s*\\?"((?:[^"\\]|\\[^"]|\\")*?)\\?"`)
 	// knownPair is where a query may begin inside a word of a line.
 	knownPair = regexp.MustCompile(`(?:^|[^A-Za-z0-9_%.-])((?:code|context|scope|account_uuid|external_install)=)`)
+	longScope = regexp.MustCompile(`^((store|users|account)_[a-z0-9_]+|MANAGE_TAX)$`)
 	scopeWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 )
 
@@ -89,6 +90,7 @@ func installInWords(line string) (Install, bool) {
 			continue
 		}
 		if in, ok := installInWord(plainWord(word)); ok {
+			in.Scopes = append(in.Scopes, scopesBehind(line, in.Scopes[len(in.Scopes)-1])...)
 			return in, true
 		}
 		// A URL inside another URL, such as a return address, is escaped once more.
@@ -99,6 +101,20 @@ func installInWords(line string) (Install, bool) {
 		}
 	}
 	return Install{}, false
+}
+
+// scopesBehind returns the scopes that follow last in a line which shows the query decoded, with
+// blanks between the scopes.
+func scopesBehind(line, last string) []string {
+	_, rest, _ := strings.Cut(line, last+" ")
+	var scopes []string
+	for _, word := range strings.Fields(strings.NewReplacer(`"`, " . ", "'", " . ").Replace(rest)) {
+		if !longScope.MatchString(word) || len(scopes) == maxScopes {
+			break
+		}
+		scopes = append(scopes, word)
+	}
+	return scopes
 }
 
 // plainWord takes back what HTML and JSON encoders do to an ampersand.

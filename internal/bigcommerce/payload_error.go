@@ -33,7 +33,7 @@ func malformed(claim, text string) error {
 }
 
 func notJWT(token string) error {
-	if p, _, err := decodeLegacy(token); err == nil && p.Legacy {
+	if p, _, err := decodeLegacy(token); err == nil && p.Legacy && !looksLikeJWT(token) {
 		return &PayloadError{
 			Cause: "malformed", Text: "this is the legacy signed_payload, not a signed_payload_jwt",
 			Next: "read the parameter signed_payload_jwt, or verify it as a legacy payload",

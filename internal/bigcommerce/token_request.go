@@ -124,7 +124,7 @@ func (t TokenRequest) Check(a App, redirectURI string) *OAuthError {
 	case t.GrantType == "":
 		return missingParameter("grant_type")
 	case t.GrantType != "authorization_code":
-		return &OAuthError{"unsupported_grant_type", "The grant type " + oneLine(t.GrantType, 100) + " is not recognized"}
+		return &OAuthError{"unsupported_grant_type", "The grant type " + oneLine(t.GrantType, 100) + " is not recognized"} //nolint:misspell // as the server words it
 	case t.RedirectURI == "":
 		return missingParameter("redirect_uri")
 	case t.RedirectURI != redirectURI:
