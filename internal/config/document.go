@@ -160,7 +160,7 @@ func (r reader) list(k key, n *yaml.Node) {
 		element := key{fmt.Sprintf("%s[%d]", k.path, i), list.Index(i), false}
 		r.note(element.path, item)
 		if hook, ok := element.value.Addr().Interface().(*Hook); ok && item.Kind == yaml.ScalarNode {
-			element.value = reflect.ValueOf(&hook.Scope).Elem() // a bare scope
+			element = key{element.path + ".scope", reflect.ValueOf(&hook.Scope).Elem(), false} // a bare one
 		}
 		r.element(element, item)
 	}
