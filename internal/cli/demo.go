@@ -59,8 +59,8 @@ func (p *program) demo(ctx context.Context, o demoOptions) error {
 	}
 	defer far.close()
 	far.apply(&cfg)
+	p.private = true
 	s := p.session(&cfg, state, upFlags{})
-	s.private = true
 	if err := s.open(ctx); err != nil {
 		return interruptedIs(ctx, err)
 	}

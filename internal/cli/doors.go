@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -13,9 +15,11 @@ import (
 	"bcdev/capture"
 	"bcdev/internal/bigcommerce"
 	"bcdev/internal/callback"
+	"bcdev/internal/config"
 	"bcdev/internal/console"
 	"bcdev/internal/deliver"
 	"bcdev/internal/serve"
+	"bcdev/internal/vault"
 )
 
 // exchangeLimit bounds one token exchange, whoever waits for it.
@@ -50,7 +54,7 @@ func (s *session) buildCallbacks() error {
 		},
 		Wanted:      s.cfg.App.Scopes,
 		RedirectURI: func() string { return s.callbackURL(s.cfg.App.Callbacks.Auth) },
-		Keep:        s.keep,
+		Keep:        s.vault.PutFor,
 		Spent:       s.vault.Spent,
 		Forget:      s.vault.Forget,
 		Recent:      s.journal.Find,
@@ -70,14 +74,6 @@ func (s *session) buildCallbacks() error {
 	return nil
 }
 
-// keep stores a grant under the code that bought it.
-func (s *session) keep(code string, g bigcommerce.Grant) error {
-	if err := s.vault.Put(g); err != nil {
-		return err
-	}
-	return s.vault.Remember(code, g)
-}
-
 func (s *session) tryNext(store string) []string {
 	return []string{
 		"curl " + s.doorURL() + "/v2/store",
@@ -86,51 +82,67 @@ func (s *session) tryNext(store string) []string {
 }
 
 func (s *session) buildCourier() error {
-	to, err := s.destinations()
-	if err != nil || to == nil {
+	app, routes, err := destinations(s.cfg)
+	if err != nil || app == nil && len(routes) == 0 {
 		return err
 	}
-	s.courier = deliver.New(deliver.Options{
-		Journal: s.journal, App: s.app(), To: to,
-		PublicHost: func() string { return hostOf(s.tunnel.URL()) },
-		Health:     s.tellHealth, Logger: s.log,
-	})
+	o := deliverTo(s.cfg, app, routes)
+	o.Journal, o.Logger, o.Health = s.journal, s.log, s.tellHealth
+	o.Public = func() *url.URL { u, _ := url.Parse(s.tunnel.URL()); return u }
+	o.Code = func(store string, _ []string) string { return freshCode(s.vault, store) }
+	s.courier = deliver.New(o)
 	return nil
 }
 
-// destinations decides where an exchange goes: the first route whose scope matches, else the app.
-func (s *session) destinations() (func(capture.Exchange) (*url.URL, bool), error) {
-	if s.cfg.App.ForwardTo == "" && len(s.cfg.App.Routes) == 0 {
-		return nil, nil
-	}
-	var app *url.URL
-	if s.cfg.App.ForwardTo != "" {
-		u, err := url.Parse(s.cfg.App.ForwardTo)
-		if err != nil {
-			return nil, fmt.Errorf("app.forward_to: %w", err)
+// route brings the webhooks of a scope to a place of their own.
+type route struct {
+	scope string
+	to    *url.URL
+}
+
+// destinations are the local app, if there is one, and the routes beside it.
+func destinations(cfg *config.Config) (app *url.URL, routes []route, err error) {
+	if cfg.App.ForwardTo != "" {
+		if app, err = url.Parse(cfg.App.ForwardTo); err != nil {
+			return nil, nil, fmt.Errorf("app.forward_to: %w", err)
 		}
-		app = u
 	}
-	type route struct {
-		scope string
-		to    *url.URL
-	}
-	var routes []route
-	for _, r := range s.cfg.App.Routes {
+	for _, r := range cfg.App.Routes {
 		u, err := url.Parse(r.To)
 		if err != nil {
-			return nil, fmt.Errorf("app.routes: %w", err)
+			return nil, nil, fmt.Errorf("app.routes: %w", err)
 		}
 		routes = append(routes, route{r.Scope, u})
 	}
-	return func(e capture.Exchange) (*url.URL, bool) {
-		for _, r := range routes {
-			if e.Kind == capture.Hook && scopeMatches(r.scope, e.Topic) {
-				return r.to, true
+	return app, routes, nil
+}
+
+// deliverTo decides where an exchange goes: the first route whose scope matches, else the app.
+func deliverTo(cfg *config.Config, app *url.URL, routes []route) deliver.Options {
+	return deliver.Options{
+		App: appOf(cfg),
+		To:  func(capture.Exchange) (*url.URL, bool) { return app, app != nil },
+		Route: func(e capture.Exchange) (*url.URL, bool) {
+			for _, r := range routes {
+				if e.Kind == capture.Hook && scopeMatches(r.scope, e.Topic) {
+					return r.to, true
+				}
 			}
+			return nil, false
+		},
+	}
+}
+
+// freshCode makes an authorization code that the API door's /oauth2/token honours with the grant
+// of store; nobody honours it when there is none.
+func freshCode(v *vault.Vault, store string) string {
+	code := strings.ToLower(rand.Text())
+	if g, ok := v.Grant(store); ok {
+		if err := v.Remember(code, g); err != nil {
+			return code
 		}
-		return app, app != nil
-	}, nil
+	}
+	return code
 }
 
 // scopeMatches compares a webhook scope with a pattern in which * stands for any rest.
@@ -189,14 +201,6 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
-func hostOf(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	return u.Host
-}
-
 // token answers an app's own exchange from what the vault keeps; false sends it upstream.
 func (s *session) token(w http.ResponseWriter, r *http.Request, body []byte) bool {
 	t, err := bigcommerce.ParseTokenRequest(r.Header.Get("Content-Type"), body)
@@ -208,7 +212,7 @@ func (s *session) token(w http.ResponseWriter, r *http.Request, body []byte) boo
 		return false
 	}
 	if refusal := t.Check(s.app(), s.callbackURL(s.cfg.App.Callbacks.Auth)); refusal != nil {
-		writeJSON(w, http.StatusBadRequest, refusal)
+		refuseToken(w, refusal)
 		return true
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -228,10 +232,23 @@ func (s *session) learned(request, response []byte) {
 	if err != nil {
 		s.log.Debug("reading the app's own exchange", "error", err)
 	}
-	if err := s.keep(t.Code, g); err != nil {
+	if err := s.vault.PutFor(t.Code, g); err != nil {
 		s.con.Problem("vault", fmt.Errorf("keeping the grant: %w", err))
 		return
 	}
 	e := capture.Exchange{ID: s.codes.id(t.Code), Kind: capture.Auth, Store: g.Store}
 	s.con.Granted(e, g, s.vault.Where(), false)
+}
+
+// refuseToken answers as BigCommerce's token endpoint does.
+func refuseToken(w http.ResponseWriter, refusal *bigcommerce.OAuthError) {
+	body, err := json.Marshal(refusal)
+	if err != nil {
+		http.Error(w, "the refusal could not be written", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write(body)
 }

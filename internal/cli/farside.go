@@ -129,3 +129,13 @@ func (f *farSide) run(ctx context.Context) error {
 
 // publicClient is a person's browser or a server out there: it dials *.localhost on loopback.
 func (f *farSide) publicClient() *http.Client { return f.edge.Client() }
+
+// registered are the callbacks of a session as the sandbox's portal knows them.
+func (s *session) registered() sandbox.Callbacks {
+	paths := s.cfg.App.Callbacks
+	return sandbox.Callbacks{
+		Auth: s.callbackURL(paths.Auth), Load: s.callbackURL(paths.Load),
+		Uninstall: s.callbackURL(paths.Uninstall), RemoveUser: s.callbackURL(paths.RemoveUser),
+		Webhooks: s.callbackURL(s.cfg.App.Webhooks),
+	}
+}

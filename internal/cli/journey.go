@@ -126,7 +126,7 @@ func (j *journey) call(ctx context.Context) error {
 	}
 	var answer struct {
 		Data []struct {
-			Name     string           `json:"name"`
+			Name     string            `json:"name"`
 			Images   []json.RawMessage `json:"images"`
 			Variants []json.RawMessage `json:"variants"`
 		} `json:"data"`

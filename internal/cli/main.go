@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,8 @@ type program struct {
 	verbose    bool
 	noColor    bool
 	stateDir   string
+
+	private bool // a demo: grants stay in its own folder, whatever keyring there is
 }
 
 // Main runs one command and returns its exit code. It is the only place that prints an error.
@@ -113,10 +116,13 @@ func strictArguments(c *cobra.Command) {
 }
 
 // console makes the terminal's teller for this run.
-func (p *program) console() *console.Console {
+func (p *program) console() *console.Console { return p.consoleAt(nil) }
+
+// consoleAt tells times against another clock; nil is the real one.
+func (p *program) consoleAt(now func() time.Time) *console.Console {
 	color, width := console.Decide(p.Out, p.Env, p.noColor)
 	return console.New(console.Options{
-		Out: p.Out, Err: p.Err, JSON: p.json, Color: color, Width: width,
-		Verbose: p.verbose, Interactive: isTerminal(p.Out),
+		Out: p.Out, Err: p.Err, JSON: p.json, Color: color, ASCII: !console.UTF8(p.Env), Width: width,
+		Verbose: p.verbose, Interactive: isTerminal(p.Out), Now: now,
 	})
 }

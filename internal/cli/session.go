@@ -53,7 +53,6 @@ type session struct {
 	codes     *codeBook
 	faults    *proxy.Faults
 	lowQuota  *reminders
-	private   bool // a demo: grants stay in its own folder
 	closers   []io.Closer // closed in reverse order
 }
 

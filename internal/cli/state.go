@@ -49,7 +49,7 @@ func (p *program) openVault(cfg *config.Config, dir string) (*vault.Vault, error
 		static = append(static, vault.Static{Store: s.Hash, Alias: s.Alias, Token: s.Token, ReadOnly: s.ReadOnly})
 	}
 	v, err := vault.Open(vault.Options{
-		Dir: dir, NoKeyring: noKeyring(p.Env), Static: static, Default: cfg.Proxy.Store,
+		Dir: dir, NoKeyring: p.private || lookup(p.Env, "BCDEV_NO_KEYRING") != "", Static: static, Default: cfg.Proxy.Store,
 		Hosts: hosts, Logger: p.logger(),
 	})
 	if err != nil {
@@ -57,9 +57,6 @@ func (p *program) openVault(cfg *config.Config, dir string) (*vault.Vault, error
 	}
 	return v, nil
 }
-
-// noKeyring lets a machine without a desktop, or a test, keep grants in the file.
-func noKeyring(env []string) bool { return lookup(env, "BCDEV_NO_KEYRING") != "" }
 
 // openJournal opens the journal for writing, its secrets sealed by the vault.
 func openJournal(cfg *config.Config, dir string, v *vault.Vault, problem func(string, error), log *slog.Logger) (*capture.Journal, error) {

@@ -16,9 +16,6 @@ import (
 	"bcdev/tunnel"
 )
 
-
-
-
 // upFlags are the flags of up that are no key of the configuration.
 type upFlags struct {
 	allowLAN      bool
@@ -118,10 +115,8 @@ func (s *session) ended(err error) error {
 // tunnelOptions says how the configuration wants the tunnel opened.
 func (s *session) tunnelOptions() (tunnel.Options, error) {
 	t := s.cfg.Tunnel
-	o := tunnel.Options{
-		URL: t.URL, ConnectURL: t.ConnectURL,
-		ClientType: "bcdev", ClientVersion: semver(version), Logger: s.log,
-	}
+	o := tunnel.Options{URL: t.URL, ConnectURL: t.ConnectURL, Logger: s.log}
+	o.ClientType, o.ClientVersion = nameToNgrok(version)
 	token, err := s.authtoken()
 	if err != nil {
 		return o, err
