@@ -104,11 +104,19 @@ func (c *courier) advance(ctx context.Context, t time.Time) error {
 		next, ok := c.nextDue()
 		if !ok || next.After(t) {
 			c.sandbox.clock.jump(t)
+			c.wake()
 			return c.settle(ctx)
 		}
 		c.sandbox.clock.jump(next)
 	}
 	return fmt.Errorf("moving the clock: more than %d deliveries fell due on the way", maxSteps)
+}
+
+// wake lets the waiting loop look at the clock again, which has moved.
+func (c *courier) wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changed()
 }
 
 func (c *courier) nextDue() (time.Time, bool) {

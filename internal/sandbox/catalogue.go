@@ -9,8 +9,10 @@ import (
 	"strings"
 )
 
-// maxThings is how many products, orders or customers one store holds.
-const maxThings = 5000
+const (
+	maxThings = 5000 // products, orders or customers of one store
+	maxPrice  = 1e8  // keeps an order's total in range
+)
 
 func catalogueRoutes() []route {
 	return []route{
@@ -137,9 +139,11 @@ func (c *call) checkProduct(p *product) *reply {
 		bad = unprocessable("name", "must be between 1 and 250 characters")
 	case p.Type != "physical" && p.Type != "digital":
 		bad = unprocessable("type", "must be physical or digital")
-	case p.Price < 0:
-		bad = unprocessable("price", "must be 0 or more")
-	case p.Weight < 0:
+	case p.Price < 0 || p.Price > maxPrice:
+		bad = unprocessable("price", "must be between 0 and 100 million")
+	case p.SalePrice < 0 || p.SalePrice > maxPrice:
+		bad = unprocessable("sale_price", "must be between 0 and 100 million")
+	case p.Weight < 0 || p.Weight > maxPrice:
 		bad = unprocessable("weight", "must be 0 or more")
 	case p.InventoryTracking != "none" && p.InventoryTracking != "product" && p.InventoryTracking != "variant":
 		bad = unprocessable("inventory_tracking", "must be none, product or variant")

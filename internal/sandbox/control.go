@@ -197,24 +197,24 @@ func doQuota(s *Sandbox, _ *http.Request, body []byte) (any, error) {
 	}
 	shop.mu.Lock()
 	defer shop.mu.Unlock()
-	now, q, d := s.clock.Now(), &shop.quota, quotaWindow
+	now, q := s.clock.Now(), &shop.quota
 	q.roll(now)
-	left := q.left
-	if in.Limit != nil {
-		q.limit, left = *in.Limit, min(left, *in.Limit)
-	}
-	if in.Left != nil {
-		left = *in.Left
-	}
-	if in.ResetMS != nil {
-		d = time.Duration(*in.ResetMS) * time.Millisecond
-	}
-	if left < 0 || q.limit < 1 || q.limit > 1e9 || d < 0 || d > time.Hour {
-		q.limit = quotaLimit
+	limit, reset := or(in.Limit, q.limit), or(in.ResetMS, quotaWindow.Milliseconds())
+	left := or(in.Left, min(q.left, limit))
+	if left < 0 || limit < 1 || limit > 1e9 || reset < 0 || reset > time.Hour.Milliseconds() {
 		return nil, badControl(errors.New(`"left" must be 0 or more, "limit" 1 or more, "reset_ms" at most an hour`))
 	}
-	q.set(left, now, d)
-	return map[string]any{"store": in.Store, "left": q.left, "limit": q.limit, "reset_ms": d.Milliseconds()}, nil
+	q.limit = limit
+	q.set(left, now, time.Duration(reset)*time.Millisecond)
+	return map[string]any{"store": in.Store, "left": q.left, "limit": q.limit, "reset_ms": reset}, nil
+}
+
+// or is what was given, or else the usual.
+func or[T any](given *T, usual T) T {
+	if given != nil {
+		return *given
+	}
+	return usual
 }
 
 func doCallbacks(s *Sandbox, _ *http.Request, body []byte) (any, error) {

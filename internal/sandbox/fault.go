@@ -164,7 +164,10 @@ func (s *Sandbox) answerFault(w http.ResponseWriter, r *http.Request, f *fault, 
 	}
 	a := usual(f.Status)
 	if f.Body != nil {
-		a.body, a.kind = plain(*f.Body), "application/json"
+		a.body, a.kind = plain(*f.Body), http.DetectContentType([]byte(*f.Body))
+		if json.Valid([]byte(*f.Body)) {
+			a.kind = "application/json"
+		}
 	}
 	if f.RateHeaders == nil || *f.RateHeaders {
 		a.header = s.faultHeaders(r, f.Status)

@@ -3,13 +3,20 @@ package sandbox
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
-	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+)
+
+const (
+	maxComplexity  = 10000 // as for BigCommerce's storefront, which counts otherwise
+	maxQueryTokens = 5000
 )
 
 // object is a GraphQL value with fields. A field is a value, an object, a list of objects, or a
@@ -56,7 +63,7 @@ func execute(schema *ast.Schema, body []byte, root object) executed {
 	if err := d.Decode(&in); err != nil || in.Query == "" {
 		return refuseGraph(gqlerror.Errorf("The request body must be JSON with a query."))
 	}
-	doc, errs := gqlparser.LoadQuery(schema, in.Query)
+	doc, errs := parseQuery(schema, in.Query)
 	if len(errs) > 0 {
 		return refuseGraph(errs...)
 	}
@@ -68,9 +75,26 @@ func execute(schema *ast.Schema, body []byte, root object) executed {
 	if err != nil {
 		return refuseGraph(gqlerror.Errorf("%s", err.Error()))
 	}
+	score := countFields(op.SelectionSet, map[string]int{})
+	if score > maxComplexity {
+		return refuseGraph(gqlerror.Errorf("The query is too complex: its score is over %d.", maxComplexity))
+	}
 	run := &answerGraph{schema: schema, vars: vars}
 	data := run.fields(op.SelectionSet, root, schema.Query.Name, nil)
-	return executed{graphResult{data, run.errors}, op, countFields(op.SelectionSet)}
+	return executed{graphResult{data, run.errors}, op, score}
+}
+
+// parseQuery parses and validates. The number of tokens is limited, and so is the depth.
+func parseQuery(schema *ast.Schema, text string) (*ast.QueryDocument, gqlerror.List) {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, maxQueryTokens)
+	if err != nil {
+		var known *gqlerror.Error
+		if errors.As(err, &known) {
+			return nil, gqlerror.List{known}
+		}
+		return nil, gqlerror.List{gqlerror.Errorf("%s", err.Error())}
+	}
+	return doc, validator.ValidateWithRules(schema, doc, rules.NewDefaultRules())
 }
 
 func refuseGraph(errs ...*gqlerror.Error) executed {
@@ -80,16 +104,23 @@ func refuseGraph(errs ...*gqlerror.Error) executed {
 	return executed{result: graphResult{Errors: errs}}
 }
 
-// countFields is this sandbox's measure of complexity: one for every field that is written.
-func countFields(set ast.SelectionSet) int {
+// countFields is this sandbox's measure of complexity: one for every field, those of fragments
+// each time they are spread. It never goes far above the limit, so it cannot overflow.
+func countFields(set ast.SelectionSet, fragments map[string]int) int {
 	n := 0
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
-			n += 1 + countFields(s.SelectionSet)
+			n += 1 + countFields(s.SelectionSet, fragments)
 		case *ast.InlineFragment:
-			n += countFields(s.SelectionSet)
+			n += countFields(s.SelectionSet, fragments)
+		case *ast.FragmentSpread:
+			if _, known := fragments[s.Name]; !known {
+				fragments[s.Name] = countFields(s.Definition.SelectionSet, fragments)
+			}
+			n += fragments[s.Name]
 		}
+		n = min(n, maxComplexity+1)
 	}
 	return n
 }

@@ -119,6 +119,32 @@ func TestGraphQLErrorsAreReal(t *testing.T) {
 	}
 }
 
+// bomb is a query of a few hundred bytes that stands for 2^depth fields.
+func bomb(depth int) string {
+	var b strings.Builder
+	b.WriteString("{ site { ...F0 } }")
+	for i := range depth {
+		fmt.Fprintf(&b, " fragment F%d on Site { ...F%d ...F%d }", i, i+1, i+1)
+	}
+	fmt.Fprintf(&b, " fragment F%d on Site { __typename }", depth)
+	return b.String()
+}
+
+func TestQueriesAreBounded(t *testing.T) {
+	w := newWorld(t, nil)
+	token := w.storefrontToken("api-token-private", private)
+	for query, want := range map[string]string{
+		bomb(40):                       "too complex",
+		strings.Repeat("{ x ", 100000): "nesting depth",
+		"{" + strings.Repeat(" __typename", 6000) + "}": "token limit",
+		"{ site " + strings.Repeat("(", 10):             "Expected",
+	} {
+		if a := w.graph("/graphql", "", token, "", `{"query":"`+query+`"}`); !strings.Contains(a.body, want) {
+			t.Errorf("%.40s…: %d %.200s, want %s", query, a.StatusCode, a.body, want)
+		}
+	}
+}
+
 func TestAdminGraphQLIsCheckedAsTheRESTAPIIs(t *testing.T) {
 	w := newWorld(t, nil)
 	if a := w.api("POST", "/graphql", `{"query":"{ store { name @skip(if: false) hash @include(if: false) } }"}`); strings.TrimSpace(a.body) != `{"data":{"store":{"name":"Harbour & Leaf"}}}` {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -264,10 +265,9 @@ func TestTheHooksOfOneClientAreInvisibleToAnother(t *testing.T) {
 
 func TestRetriesComeByThemselvesInRealTime(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Now, o.TimeScale = nil, 1000 })
-	failed := false
+	var calls atomic.Int32
 	w.app.answers(func(rw http.ResponseWriter, _ *http.Request) {
-		if !failed {
-			failed = true
+		if calls.Add(1) == 1 {
 			rw.WriteHeader(http.StatusInternalServerError)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -42,7 +43,7 @@ type phone struct {
 func newPhone(t *testing.T) *phone {
 	t.Helper()
 	p := &phone{arrivals: make(chan arrival, 1000)}
-	p.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Errorf("the app could not read what came: %v", err)
@@ -55,6 +56,8 @@ func newPhone(t *testing.T) *phone {
 			answer(w, r)
 		}
 	}))
+	p.Config.ErrorLog = log.New(io.Discard, "", 0)
+	p.StartTLS()
 	t.Cleanup(p.Close)
 	return p
 }
