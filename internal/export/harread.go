@@ -80,8 +80,8 @@ func exchangeOf(entry harEntry) (capture.Exchange, error) {
 	}
 	e.First = min(tookOf(max(entry.Timings.Send, 0)+max(entry.Timings.Wait, 0)), e.Took)
 	target := u.EscapedPath()
-	if target == "" {
-		target = "/"
+	if !strings.HasPrefix(target, "/") {
+		target = "/" + target
 	}
 	if u.RawQuery != "" {
 		target += "?" + u.RawQuery
