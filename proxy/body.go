@@ -19,6 +19,7 @@ type patientBody struct {
 
 	mu   sync.Mutex // the transport may still read when the handler has returned
 	over bool
+	due  time.Time // of the read under way; zero: none
 	err  error
 }
 
@@ -31,6 +32,10 @@ func (b *patientBody) Read(p []byte) (int, error) {
 	b.deadline(time.Now().Add(b.idle))
 	n, err := b.body.Read(p)
 	switch {
+	case err == nil:
+		b.mu.Lock()
+		b.due = time.Time{}
+		b.mu.Unlock()
 	case err == io.EOF:
 		// The server now listens for the client's leaving with the same deadline: take it away.
 		b.deadline(time.Time{})
@@ -46,7 +51,7 @@ func (b *patientBody) Close() error { return b.body.Close() }
 func (b *patientBody) deadline(t time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.over {
+	if b.due = t; !b.over {
 		_ = b.rc.SetReadDeadline(t) // a server without deadlines has limits of its own
 	}
 }
@@ -59,11 +64,19 @@ func (b *patientBody) fail(err error) {
 	}
 }
 
+// failure is why the body broke off. A read that ran out of time makes the server cancel the whole
+// request, and that news may be here before the read itself has returned.
 func (b *patientBody) failure() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.err == nil && !b.due.IsZero() && !time.Now().Before(b.due) {
+		return os.ErrDeadlineExceeded
+	}
 	return b.err
 }
+
+// stalled reports whether the client sent nothing of its body for too long.
+func (b *patientBody) stalled() bool { return errors.Is(b.failure(), os.ErrDeadlineExceeded) }
 
 func (b *patientBody) finish() {
 	b.mu.Lock()

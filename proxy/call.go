@@ -129,6 +129,9 @@ func (c *call) receive(res *http.Response) *http.Response {
 	c.res.Body = &c.down
 	c.w.stream = res.ContentLength < 0 && c.in.Method != http.MethodHead
 	c.w.early = c.w.stream && streams(res.Header)
+	if res.Header.Get(headerFault) != "" {
+		c.w.stream, c.w.early = true, true // a body that will be cut off is to be seen up to there
+	}
 	return &c.res
 }
 

@@ -38,7 +38,8 @@ func (m *mender) RoundTrip(req *http.Request) (*http.Response, error) {
 		return res, nil
 	}
 	closeBody(req)
-	if errors.Is(err, errReset) || errors.Is(err, context.Canceled) && req.Context().Err() != nil {
+	c := callOf(req.Context())
+	if errors.Is(err, errReset) || errors.Is(err, context.Canceled) && req.Context().Err() != nil && (c == nil || !c.up.stalled()) {
 		return nil, err // nobody waits for an answer
 	}
 	return m.p.failure(req, err).response(req), nil

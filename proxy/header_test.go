@@ -234,4 +234,3 @@ func TestAnAnswerThatSwitchesProtocolsUnaskedIsAFailure(t *testing.T) {
 	res, body := do(t, "GET", s.URL+"/v3/x", nil, nil)
 	refused(t, res, body, 502, "upstream_unreachable")
 }
-

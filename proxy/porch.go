@@ -264,7 +264,11 @@ func (c *call) aimStorefront(r *http.Request) *refusal {
 		return refuse(http.StatusNotFound, "unknown_route", err.Error(), "mend bigcommerce.storefront_url")
 	}
 	c.channel = channel
-	c.aim(base, strings.TrimSuffix(base.EscapedPath(), "/")+"/graphql", query, false)
+	path := strings.Trim(base.EscapedPath(), "/")
+	if path != "" {
+		path = "/" + path
+	}
+	c.aim(base, path+"/graphql", query, false)
 	return nil
 }
 

@@ -76,11 +76,11 @@ func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
 		if rerr == io.EOF {
 			return n, nil
 		}
-		if rerr != nil {
-			return n, rerr
-		}
 		if w.stream && got > 0 {
 			w.Flush()
+		}
+		if rerr != nil {
+			return n, rerr
 		}
 	}
 }
