@@ -139,7 +139,7 @@ func (c Client) grant(in Install, resp *http.Response, body []byte, redirectURI 
 
 // noAnswer explains an exchange that ended without an answer.
 func (c Client) noAnswer(err error, in Install) error {
-	e := &ExchangeError{Err: scrubbed{err, c.secrets(in)}}
+	e := &ExchangeError{Err: scrubbed{c.secrets(in).ScrubString(err.Error()), err}}
 	e.Code, e.Text, e.Next = explainFailure(err, c.Login.Host)
 	return e
 }

@@ -51,12 +51,12 @@ const (
 
 // scrubbed keeps a cause for errors.Is and As, and says it without secrets.
 type scrubbed struct {
-	error
-	known redact.Known
+	text  string
+	cause error
 }
 
-func (s scrubbed) Error() string { return s.known.ScrubString(s.error.Error()) }
-func (s scrubbed) Unwrap() error { return s.error }
+func (s scrubbed) Error() string { return s.text }
+func (s scrubbed) Unwrap() error { return s.cause }
 
 func (c Client) secrets(in Install) redact.Known {
 	return redact.NewKnown(c.App.ClientSecret.Reveal(), in.Code)

@@ -302,7 +302,7 @@ func TestExchangeExplainsWhyThereIsNoAnswer(t *testing.T) {
 			if !errors.As(err, &e) || e.Code != c.code || !strings.Contains(e.Text, c.text) || e.Status != 0 || e.Err == nil || e.Hint() == "" {
 				t.Fatalf("got %#v", err)
 			}
-			if s := fmt.Sprint(err, e.Err); strings.Contains(s, vectorApp.ClientSecret.Reveal()) || strings.Contains(s, "sentinel") {
+			if s := fmt.Sprintf("%v %v %#v %+v", err, e.Err, *e, *e); strings.Contains(s, vectorApp.ClientSecret.Reveal()) || strings.Contains(s, "sentinel") {
 				t.Errorf("a secret is in %s", s)
 			}
 		})

@@ -16,7 +16,7 @@ type Answer struct {
 	Status       int
 	Header       http.Header
 	Body         []byte // at most the first 64 KiB
-	Granted      []string
+	Granted      []string // empty when the token's scopes are not known
 }
 
 // Explain says in one or two sentences what an API answer means for a developer who has not
@@ -99,10 +99,11 @@ func explainForbidden(a Answer) string {
 	if strings.Contains(body, "authentication required") && slash {
 		return "BigCommerce answers 403 \"Authentication Required\" to a path that ends with a slash; leave the slash off."
 	}
-	if missing := Missing(a.Method, a.Path, a.Granted); len(missing) > 0 {
+	named := strings.Contains(body, "required scope") || strings.Contains(body, "scope does not include")
+	// What a static token may do is unknown; then only the body can tell.
+	if missing := Missing(a.Method, a.Path, a.Granted); len(missing) > 0 && (named || len(a.Granted) > 0) {
 		return explainMissing(missing)
 	}
-	named := strings.Contains(body, "required scope") || strings.Contains(body, "scope does not include")
 	switch {
 	case named && strings.Contains(a.Path, "/content/scripts"):
 		return "A script with visibility checkout or all_pages needs Checkout Content (modify) beside Content. " + newInstall
@@ -111,7 +112,7 @@ func explainForbidden(a Answer) string {
 	case slash:
 		return "The path ends with a slash, which BigCommerce refuses; leave the slash off."
 	}
-	return "BigCommerce refuses this with the scopes it needs being there: look for a wrong path or store hash, a limit of the platform, " +
+	return "BigCommerce refuses this, and not for a scope: look for a wrong path or store hash, a limit of the platform, " +
 		"or a store whose owner has changed."
 }
 

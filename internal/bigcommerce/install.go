@@ -40,8 +40,8 @@ func ParseInstall(rawQuery string) (Install, error) {
 	if err != nil {
 		return Install{}, err
 	}
-	if reason, denied := params["error"]; denied {
-		return Install{}, deniedError(reason, params["error_description"])
+	if params["error"]+params["error_description"] != "" {
+		return Install{}, deniedError(params["error"], params["error_description"])
 	}
 	for _, name := range []string{"code", "context", "scope"} {
 		if strings.TrimSpace(params[name]) == "" {
@@ -124,7 +124,7 @@ func badContext(context string) error {
 func deniedError(reason, description string) error {
 	text := oneLine(reason, 100)
 	if description != "" {
-		text += ": " + oneLine(description, 400)
+		text = strings.TrimPrefix(text+": "+oneLine(description, 400), ": ")
 	}
 	return &CallbackError{"denied", "error", text}
 }

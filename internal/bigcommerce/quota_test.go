@@ -73,6 +73,7 @@ func TestExplain(t *testing.T) {
 		"a slash at the end":                 {Answer{Method: "GET", Path: p + "/", Status: 403, Body: []byte("Authentication Required")}, []string{"slash", "leave the slash off"}},
 		"a slash before the query":           {Answer{Method: "GET", Path: p + "/?a=b", Status: 403, Body: []byte("Authentication Required")}, []string{"slash"}},
 		"refused with every scope":           {Answer{Method: "GET", Path: p, Status: 403, Granted: []string{"store_v2_products"}}, []string{"store hash", "owner"}},
+		"refused, scopes unknown":            {Answer{Method: "GET", Path: p, Status: 403}, []string{"not for a scope"}},
 		"no such id":                         {Answer{Method: "GET", Path: p + "/9", Status: 404}, []string{"another store"}},
 		"orders are V2":                      {Answer{Method: "GET", Path: "/stores/a/v3/order_statuses", Status: 404}, []string{"lives at /v2/order_statuses"}},
 		"a path nobody documents":            {Answer{Method: "GET", Path: "/v3/produkte/1", Status: 404}, []string{"no such path"}},

@@ -49,8 +49,8 @@ func bodyNames(path string) map[string]bool {
 	return nil
 }
 
-// maskJSON masks the string values of names, however deep, and every string inside an object or
-// array that stands in such a place. It reads tokens, not documents, so that a body which is cut
+// maskJSON masks the string values of names, however deep, and every string, names included,
+// inside an object or array that stands in such a place. It reads tokens, not documents, so that a body which is cut
 // off or broken is masked as far as it goes.
 func maskJSON(b []byte, names map[string]bool) []byte {
 	var out bytes.Buffer
@@ -76,12 +76,12 @@ func maskJSON(b []byte, names map[string]bool) []byte {
 		end := stringEnd(b, i)
 		isName := followedByColon(b, end)
 		switch {
-		case !isName && (pending || inside > 0):
+		case pending || inside > 0:
 			writeMasked(&out, b[i:end])
 		default:
 			out.Write(b[i:end])
 		}
-		pending = isName && names[jsonName(b[i:end])]
+		pending = !pending && isName && names[jsonName(b[i:end])]
 		i = end
 	}
 	return out.Bytes()

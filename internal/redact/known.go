@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -99,6 +101,9 @@ func (k Known) scrubEnd(b []byte) []byte {
 
 // ScrubString is [Known.Scrub] for a whole string.
 func (k Known) ScrubString(s string) string { return string(k.Scrub([]byte(s), false)) }
+
+// Format writes the mask for every verb: what is known is secret.
+func (k Known) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Mask) }
 
 // Scrub masks every occurrence of secrets in b; see [Known.Scrub]. Who scrubs often keeps a
 // [Known].

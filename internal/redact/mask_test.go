@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -120,8 +121,9 @@ func TestBody(t *testing.T) {
 		"JSON cut off inside the token":     {"https://login.bigcommerce.com/oauth2/token?x=1", "", `{"access_token":"abc`, `{"access_token":"••••`},
 		"JSON cut off inside an escape":     {token, "", `{"access_token":"abc\`, `{"access_token":"••••`},
 		"an escaped name":                   {token, "", `{"c\u006fde":"x"}`, `{"c\u006fde":"••••"}`},
-		"a secret wrapped in a list":        {token, "", `{"code":["a",{"b":"c"}],"scope":"d"}`, `{"code":["••••",{"b":"••••"}],"scope":"d"}`},
+		"a secret wrapped in a list":        {token, "", `{"code":["a",{"b":"c"}],"scope":"d"}`, `{"code":["••••",{"••••":"••••"}],"scope":"d"}`},
 		"JSON behind a byte order mark":     {token, "", "\ufeff" + `{"code":"x"}`, "\ufeff" + `{"code":"••••"}`},
+		"a value where a name should be":    {token, "", `{"code":"x":"y"`, `{"code":"••••":"y"`},
 		"nothing to hide":                   {token, "", `{"code":null,"token":"","error":"invalid_grant"}`, `{"code":null,"token":"","error":"invalid_grant"}`},
 		"multipart":                         {token, "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"client_secret\"\r\n\r\ns3\r\n--x\r\nContent-Disposition: form-data; name=\"scope\"\r\n\r\na\r\n--x--", "--x\r\nContent-Disposition: form-data; name=\"client_secret\"\r\n\r\n••••\r\n--x\r\nContent-Disposition: form-data; name=\"scope\"\r\n\r\na\r\n--x--"},
 		"the redirect page":                 {token, "text/html", `<a href="/login?code=1">`, `<a href="/login?code=1">`},
@@ -176,6 +178,9 @@ func TestScrub(t *testing.T) {
 func TestOfTwoSecretsTheLongerIsFoundWhole(t *testing.T) {
 	if got := NewKnown("token", "token-two").ScrubString("a token-two token"); got != "a •••• ••••" {
 		t.Errorf("got %q", got)
+	}
+	if got := fmt.Sprintf("%v %+v %#v %x", NewKnown("token"), &struct{ K Known }{NewKnown("token")}, NewKnown("token"), NewKnown("token")); strings.Contains(got, "token") || strings.Contains(got, "746f6b") || strings.Contains(got, "0x74") {
+		t.Errorf("what is known prints as %s", got)
 	}
 	if got := (Known{}).ScrubString("a"); got != "a" {
 		t.Errorf("the zero value gives %q", got)
