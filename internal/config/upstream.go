@@ -78,7 +78,7 @@ func (l *loader) checkBigCommerce() {
 
 // upstream checks a URL that credentials are sent to.
 func (l *loader) upstream(path string, value *string, own func(string) bool) {
-	u := l.httpURL(path, strings.Replace(*value, "{hash}", "0", 1))
+	u := l.httpURL(path, strings.ReplaceAll(*value, "{hash}", "0"))
 	if u == nil {
 		return
 	}

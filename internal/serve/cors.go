@@ -46,6 +46,7 @@ type sharedWriter struct {
 	wrote  bool
 }
 
+// WriteHeader adds what the browser asks for.
 func (w *sharedWriter) WriteHeader(status int) {
 	if !w.wrote {
 		w.wrote = status >= 200 // 1xx come before the answer
@@ -57,6 +58,7 @@ func (w *sharedWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// Write begins the answer when nobody has.
 func (w *sharedWriter) Write(b []byte) (int, error) {
 	if !w.wrote {
 		w.WriteHeader(http.StatusOK)

@@ -18,7 +18,7 @@ type Guard struct {
 	AllowOrigins []string // exact browser origins that may call, e.g. "http://localhost:3000"
 	Key          string
 	KeyRequired  bool                               // every path begins with /k/<Key>
-	Refused      func(r *http.Request, code string) // told of every refusal; may be nil
+	Refused      func(r *http.Request, code string) // told of every refusal, keys out of sight; may be nil
 }
 
 // LocalOnly lets to next only what the guard approves of, and answers the rest. The order
@@ -57,9 +57,22 @@ func (g Guard) refuse(w http.ResponseWriter, r *http.Request, no refusal) {
 		w.Header().Set("Connection", "close")
 	}
 	if g.Refused != nil {
-		g.Refused(r, no.code)
+		g.Refused(keyless(r), no.code)
 	}
 	Refuse(w, no.status, no.code, no.message, no.hint)
+}
+
+// keyless is r for people to read about: a key in the path, even a wrong one, is not shown.
+func keyless(r *http.Request) *http.Request {
+	rest, keyed := strings.CutPrefix(r.URL.Path, keyPrefix)
+	if !keyed {
+		return r
+	}
+	_, path, _ := strings.Cut(rest, "/")
+	shown := r.WithContext(r.Context())
+	shown.URL = &url.URL{Path: keyPrefix + "***/" + path}
+	shown.RequestURI = shown.URL.Path
+	return shown
 }
 
 // judge checks everything but the key.

@@ -18,6 +18,7 @@ type door struct {
 	mu      sync.Mutex
 	arrived []string // request URIs
 	refused []string
+	told    []string // paths of refused requests
 }
 
 func (d *door) seen() (arrived, refused string) {
@@ -36,10 +37,11 @@ func guarded(t *testing.T, g Guard) *door {
 	}
 	d := &door{addr: l.Addr().String()}
 	g.Addr = l.Addr()
-	g.Refused = func(_ *http.Request, code string) {
+	g.Refused = func(r *http.Request, code string) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.refused = append(d.refused, code)
+		d.told = append(d.told, r.URL.Path+r.RequestURI)
 	}
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.mu.Lock()
@@ -166,7 +168,7 @@ func TestP16APreflightOfAnAllowedOrigin(t *testing.T) {
 	const request = "OPTIONS /k/secret/v3/x HTTP/1.1\nHost: localhost:PORT\nOrigin: http://localhost:3000\nAccess-Control-Request-Method: PUT\nAccess-Control-Request-Headers: content-type, x-foo, b d"
 	a, _ := d.send(t, request)
 	h := a.Header
-	if a.StatusCode != 204 || h.Get("Access-Control-Allow-Origin") != "http://localhost:3000" || !strings.Contains(h.Get("Vary"), "Origin") ||
+	if a.StatusCode != http.StatusNoContent || h.Get("Access-Control-Allow-Origin") != "http://localhost:3000" || !strings.Contains(h.Get("Vary"), "Origin") ||
 		!strings.Contains(h.Get("Access-Control-Allow-Methods"), "PUT") || h.Get("Access-Control-Allow-Headers") != "content-type, x-foo" {
 		t.Errorf("%s %v", a.Status, h)
 	}
@@ -228,8 +230,19 @@ func TestTheKey(t *testing.T) {
 
 func TestARequiredKeyThatIsEmptyOpensNothing(t *testing.T) {
 	d := guarded(t, Guard{KeyRequired: true})
-	if a, _ := d.send(t, "GET /k//v3/x HTTP/1.1\nHost: localhost:PORT"); a.StatusCode != 401 {
+	if a, _ := d.send(t, "GET /k//v3/x HTTP/1.1\nHost: localhost:PORT"); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("status %d", a.StatusCode)
+	}
+}
+
+func TestARefusedKeyIsNotTold(t *testing.T) {
+	d := guarded(t, Guard{Key: "4d0c1b9e7f6a", KeyRequired: true})
+	d.send(t, "GET /k/4d0c1b9e7f6b/stores/aaa111/v3/x?y=1 HTTP/1.1\nHost: localhost:PORT")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	const path = "/k/***/stores/aaa111/v3/x"
+	if len(d.told) != 1 || d.told[0] != path+path {
+		t.Errorf("told %q", d.told)
 	}
 }
 

@@ -2,6 +2,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -24,7 +25,7 @@ func Listen(addr string, allowLAN bool) (net.Listener, error) {
 	if !Loopback(host) && !allowLAN {
 		return nil, &AddrError{Addr: addr, Err: errors.New("other machines could reach this address"), next: "use 127.0.0.1, or start with --allow-lan"}
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := bind("tcp", addr)
 	if err == nil {
 		return l, nil
 	}
@@ -36,6 +37,11 @@ func Listen(addr string, allowLAN bool) (net.Listener, error) {
 		failed.Program, failed.PID = holder(n)
 	}
 	return nil, failed
+}
+
+// bind does not wait for anything, so there is nothing to cancel.
+func bind(network, addr string) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(context.Background(), network, addr)
 }
 
 // Loopback reports that a host is this machine, without asking any name server.

@@ -75,7 +75,7 @@ func TestTheServerBoundsHeaders(t *testing.T) {
 	if a.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("P44: status %d", a.StatusCode)
 	}
-	if a, _ := d.send(t, "GET /x HTTP/1.1\nHost: localhost:PORT"); a.StatusCode != 200 {
+	if a, _ := d.send(t, "GET /x HTTP/1.1\nHost: localhost:PORT"); a.StatusCode != http.StatusOK {
 		t.Errorf("the next request: status %d", a.StatusCode)
 	}
 }
@@ -124,13 +124,13 @@ func TestABodyThatStopsIsAReadError(t *testing.T) {
 	if err := <-errs; !errors.Is(err, ErrSlowBody) {
 		t.Errorf("read error %v", err)
 	}
-	if a, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || a.StatusCode != 408 {
+	if a, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || a.StatusCode != http.StatusRequestTimeout {
 		t.Errorf("answer %v %v", a, err)
 	}
 }
 
 func TestABodyNobodyReadsDoesNotHoldTheServer(t *testing.T) {
-	l := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }), Limits{BodyIdle: 20 * time.Millisecond})
+	l := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }), Limits{BodyIdle: 20 * time.Millisecond})
 	c := dial(t, l.Addr(), "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
 	if text, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 403") {
 		t.Errorf("%q %v", text, err)
@@ -142,13 +142,13 @@ func TestTheBodysDeadlineEndsWithTheBody(t *testing.T) {
 		_, _ = io.ReadAll(r.Body)
 		select {
 		case <-r.Context().Done():
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 		case <-time.After(60 * time.Millisecond): // longer than BodyIdle
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 		}
 	}), Limits{BodyIdle: 20 * time.Millisecond})
 	c := dial(t, l.Addr(), "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
-	if a, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || a.StatusCode != 200 {
+	if a, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || a.StatusCode != http.StatusOK {
 		t.Errorf("answer %v %v", a, err)
 	}
 }
@@ -176,7 +176,7 @@ func TestUntilLetsRequestsEnd(t *testing.T) {
 	default:
 	}
 	close(finish)
-	if a, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || a.StatusCode != 200 {
+	if a, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || a.StatusCode != http.StatusOK {
 		t.Errorf("answer %v %v", a, err)
 	}
 	if err := <-ended; err != nil {

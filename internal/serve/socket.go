@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,7 +31,7 @@ func listenUnix(addr, path string) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return fail(err, "choose another path, or stop what uses it")
 	}
-	l, err := net.Listen("unix", path)
+	l, err := bind("unix", path)
 	if err != nil {
 		return fail(cause(err), "choose another path (at most about 100 bytes)")
 	}
@@ -54,7 +55,9 @@ func removeStale(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return errors.New("there is a file at this path which is no socket; it was left alone")
 	}
-	c, err := net.DialTimeout("unix", path, time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err == nil {
 		_ = c.Close()
 		return errTaken

@@ -132,7 +132,7 @@ func (f file) write(text []byte) (stamp, error) {
 	if err != nil {
 		return stamp{}, f.failed("writing it", err)
 	}
-	defer os.Remove(temp) // gone already when all went well
+	defer func() { _ = os.Remove(temp) }() // gone already when all went well
 	info, err := fill(out, text)
 	if closed := out.Close(); err == nil {
 		err = closed

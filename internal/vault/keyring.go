@@ -24,7 +24,9 @@ const service = "bcdev"
 // systemKeyring is the one of the operating system, by way of the library.
 type systemKeyring struct{}
 
+// Get returns a password.
 func (systemKeyring) Get(service, user string) (string, error) { return keyring.Get(service, user) }
+// Set keeps a password.
 func (systemKeyring) Set(service, user, password string) error {
 	return keyring.Set(service, user, password)
 }

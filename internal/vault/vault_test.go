@@ -470,7 +470,7 @@ func TestAuthorize(t *testing.T) {
 		{"an encoded hash", "https://api.bigcommerce.com/stores/%61aa111/v3/x", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, err := http.NewRequest("GET", c.url, nil)
+			r, err := http.NewRequest(http.MethodGet, c.url, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
