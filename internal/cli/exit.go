@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bcdev/internal/config"
+	"bcdev/tunnel"
 )
 
 // Exit codes. Ctrl-C of a running command that did its work is exitFine.
@@ -81,3 +82,22 @@ func exitCode(err error) int {
 
 // brokenPipe reports that the reader of our output went away, which is its right.
 func brokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
+
+// problemCode is the code of an error as an event.
+func problemCode(err error) string {
+	var refused *tunnel.Error
+	var problems config.Problems
+	switch {
+	case errors.As(err, &refused) && refused.Code != "":
+		return refused.Code
+	case errors.As(err, &problems):
+		return "bad_config"
+	}
+	switch exitCode(err) {
+	case exitUsage:
+		return "usage"
+	case exitDown:
+		return "down"
+	}
+	return "failed"
+}

@@ -20,12 +20,13 @@ type Host struct {
 	Out, Err *os.File
 	Env      []string
 	Dir      string
+	Signals  <-chan os.Signal // the first asks to end, the second ends; nil: never asked
 }
 
 // System is the host of a real process.
 func System() Host {
 	dir, _ := os.Getwd()
-	return Host{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Environ(), Dir: dir}
+	return Host{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Environ(), Dir: dir, Signals: systemSignals()}
 }
 
 // program is one run of bcdev: the host and the global flags.
@@ -44,7 +45,7 @@ type program struct {
 
 // Main runs one command and returns its exit code. It is the only place that prints an error.
 func Main(args []string, h Host) int {
-	ctx, taken, stop := interrupts(context.Background())
+	ctx, taken, stop := interrupts(context.Background(), h.Signals)
 	defer stop()
 	p := &program{Host: h, ctx: ctx}
 	code := make(chan int, 1)
@@ -69,10 +70,18 @@ func (p *program) run(args []string) int {
 	}
 	var said *saidError
 	if !errors.As(err, &said) {
-		color, _ := console.Decide(p.Err, p.Env, p.noColor)
-		console.Explain(p.Err, err, color)
+		p.explain(err)
 	}
 	return exitCode(err)
+}
+
+// explain prints an error for a person, and with --json also for a program.
+func (p *program) explain(err error) {
+	color, _ := console.Decide(p.Err, p.Env, p.noColor)
+	console.Explain(p.Err, err, color)
+	if p.json {
+		p.console().Problem(problemCode(err), err)
+	}
 }
 
 func (p *program) root() *cobra.Command {

@@ -19,7 +19,7 @@ func (p *program) scopesCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			method, path := strings.ToUpper(args[0]), args[1]
-			if err := checkCall(method, path); err != nil {
+			if err := plausibleCall(method, path); err != nil {
 				return usage(c, err)
 			}
 			return p.scopes(method, path)
@@ -31,7 +31,7 @@ var methods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 }
 
-func checkCall(method, path string) error {
+func plausibleCall(method, path string) error {
 	if !slices.Contains(methods, method) {
 		return fmt.Errorf("%q is no method; the method comes first, then the path", method)
 	}

@@ -79,6 +79,7 @@ func (b *codeBook) id(code string) int64 {
 // tellLink tells each change of the tunnel's state.
 func (s *session) tellLink(ctx context.Context) {
 	events := s.tunnel.Events()
+	up := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -86,6 +87,9 @@ func (s *session) tellLink(ctx context.Context) {
 		case e, open := <-events:
 			if !open {
 				return
+			}
+			if up = up || e.State == tunnel.Up; !up {
+				continue // how it came up the first time is what ready says
 			}
 			detail := ""
 			if e.Err != nil {
