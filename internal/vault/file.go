@@ -13,12 +13,15 @@ import (
 
 const (
 	maxFile  = 32 << 20        // bytes
-	lockTime = 5 * time.Second // how long another process may hold the lock
+	lockTime = 5 * time.Second // the usual file.wait
 	lockStep = 10 * time.Millisecond
 )
 
 // file is vault.json: read whole, written by rename, beside a lock file that lasts.
-type file struct{ path string }
+type file struct {
+	path string
+	wait time.Duration // how long another process may hold the lock
+}
 
 // stamp tells one version of the file from another. The zero stamp means no file.
 type stamp struct {
@@ -176,7 +179,7 @@ func (f file) lock() (unlock func(), err error) {
 		switch err := tryLock(held); {
 		case err == nil:
 			return func() { _ = held.Close() }, nil
-		case !errors.Is(err, errLocked) || waited >= lockTime:
+		case !errors.Is(err, errLocked) || waited >= f.wait:
 			_ = held.Close()
 			return nil, &FileError{Path: f.path, Err: fmt.Errorf("locking it: %w", err), next: "another bcdev is writing to it; try again, or end that one"}
 		}

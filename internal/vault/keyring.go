@@ -26,6 +26,7 @@ type systemKeyring struct{}
 
 // Get returns a password.
 func (systemKeyring) Get(service, user string) (string, error) { return keyring.Get(service, user) }
+
 // Set keeps a password.
 func (systemKeyring) Set(service, user, password string) error {
 	return keyring.Set(service, user, password)

@@ -74,7 +74,7 @@ func Open(o Options) (*Vault, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	v := &Vault{o: o, file: file{filepath.Join(o.Dir, "vault.json")}, known: map[string]bool{}}
+	v := &Vault{o: o, file: file{filepath.Join(o.Dir, "vault.json"), lockTime}, known: map[string]bool{}}
 	v.ring = newRing(o.Keyring)
 	for _, h := range o.Hosts {
 		v.hosts = append(v.hosts, withPort(h, "443"))
