@@ -61,6 +61,7 @@ func unixTime(raw json.RawMessage) time.Time {
 // looseText takes a string and forgives anything else.
 type looseText string
 
+// UnmarshalJSON implements [json.Unmarshaler]; it never fails.
 func (t *looseText) UnmarshalJSON(b []byte) error {
 	var s string
 	if json.Unmarshal(b, &s) == nil {
@@ -72,6 +73,7 @@ func (t *looseText) UnmarshalJSON(b []byte) error {
 // looseInt takes a number, a string of digits, or null.
 type looseInt struct{ value *int64 }
 
+// UnmarshalJSON implements [json.Unmarshaler]; it never fails.
 func (n *looseInt) UnmarshalJSON(b []byte) error {
 	if i, err := strconv.ParseInt(strings.Trim(string(b), `"`), 10, 64); err == nil {
 		n.value = &i
@@ -82,6 +84,7 @@ func (n *looseInt) UnmarshalJSON(b []byte) error {
 // looseUser is a User whose id may be a string, as in old answers of the token endpoint.
 type looseUser User
 
+// UnmarshalJSON implements [json.Unmarshaler]; it never fails.
 func (u *looseUser) UnmarshalJSON(b []byte) error {
 	var c struct {
 		ID                      looseInt

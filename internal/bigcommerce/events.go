@@ -73,7 +73,8 @@ func matchEvent(pattern string, segments []string) bool {
 		return false
 	}
 	for i, part := range parts {
-		if part != segments[i] && !(digits(segments[i]) && (part == channelSegment || part == "*")) {
+		variable := part == channelSegment || part == "*"
+		if part != segments[i] && (!variable || !digits(segments[i])) {
 			return false
 		}
 	}

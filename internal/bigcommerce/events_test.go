@@ -159,6 +159,13 @@ func TestSampleWebhookRefuses(t *testing.T) {
 	if !errors.As(err, &unknown) || !strings.Contains(unknown.Hint(), "store/order/created") {
 		t.Errorf("got %v", err)
 	}
+	if unknown.Error() != `there is no webhook event "store/order/create"` {
+		t.Error(unknown)
+	}
+	_, err = SampleWebhook("zzz", "abc123xyz", issued, nil)
+	if !errors.As(err, &unknown) || !strings.Contains(unknown.Hint(), "--list") {
+		t.Errorf("got %v", err)
+	}
 	for name, c := range map[string]struct {
 		scope, store string
 		set          map[string]string

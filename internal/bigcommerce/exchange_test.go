@@ -84,7 +84,7 @@ func TestExchangeSendsTheSevenParametersAndReadsTheGrant(t *testing.T) {
 		t.Error(diff)
 	}
 	r := host.received[0]
-	if host.asked() != 1 || r.Method != "POST" || r.URL.Path != "/oauth2/token" || r.URL.RawQuery != "" ||
+	if host.asked() != 1 || r.Method != http.MethodPost || r.URL.Path != "/oauth2/token" || r.URL.RawQuery != "" ||
 		r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Accept") != "application/json" || r.Header.Get("Authorization") != "" {
 		t.Errorf("asked %d times: %s %s %v", host.asked(), r.Method, r.URL, r.Header)
 	}
@@ -147,7 +147,7 @@ func TestExchangeExplainsEveryRefusal(t *testing.T) {
 		"a spent code":                         {says(400, jsonType, `{"error":"invalid_grant","error_description":"The access grant you supplied is invalid"}`), "invalid_grant", "spent", "install the app again"},
 		"an unknown client":                    {says(400, jsonType, `{"error":"Invalid client id."}`), "invalid_client", "Invalid client id.", "client_secret"},
 		"a wrong secret":                       {says(400, jsonType, `{"error":"invalid_client","error_description":"Parameter client_secret does not match"}`), "invalid_client", "does not match", "Developer Portal"},
-		"401 every time":                       {says(401, jsonType, `{"status":401,"title":"Unauthorized"}`), "invalid_client", "Unauthorized", "Developer Portal"},
+		"401 every time":                       {says(401, jsonType, `{"status":401,"title":"Not you"}`), "invalid_client", "Not you", "Developer Portal"},
 		"a missing parameter":                  {says(400, jsonType, `{"error":"invalid_request","error_description":"Missing required parameter code"}`), "invalid_request", "Missing required parameter code", "install"},
 		"a strange grant type":                 {says(400, jsonType, `{"error":"unsupported_grant_type"}`), "unsupported_grant_type", "", ""},
 		"a scope nobody granted":               {says(400, jsonType, `{"error":"invalid_scope","error_description":"The request scope was never granted by the user"}`), "invalid_scope", "never granted", "scopes"},
@@ -190,6 +190,16 @@ func TestExchangeExplainsEveryRefusal(t *testing.T) {
 	}
 }
 
+func TestBracesAroundTheCredentialsAreNamed(t *testing.T) {
+	host := newLoginHost(t, says(400, "application/json", `{"error":"Invalid client id."}`))
+	c := host.client(t)
+	c.App.ClientID = "{" + c.App.ClientID + "}"
+	var e *ExchangeError
+	if _, err := c.Exchange(t.Context(), guideInstall, registered); !errors.As(err, &e) || !strings.Contains(e.Next, "braces") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestATokenWithoutScopesIsStillHandedBack(t *testing.T) {
 	host := newLoginHost(t, says(200, "application/json", `{"access_token":"tok-12345","scope":null,"context":"stores/nffse6w1bi"}`))
 	g, err := host.client(t).Exchange(t.Context(), guideInstall, registered)
@@ -202,7 +212,7 @@ func TestNoSecretIsInAnError(t *testing.T) {
 	secret := vectorApp.ClientSecret.Reveal()
 	echoes := map[string]http.HandlerFunc{
 		"everything as JSON": func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprintf(w, `{"error":"bad %s and %s","access_token":"tok-sentinel","client_secret":%q}`, secret, guideInstall.Code, secret)
 		},
 		"everything as words":   says(500, "text/plain", "secret="+secret+" code "+guideInstall.Code),
@@ -382,7 +392,7 @@ func TestTokenRequestCheck(t *testing.T) {
 		"invalid_request: Missing required parameter client_secret":                         func(r *TokenRequest) { r.ClientSecret = "" },
 		"invalid_client: Parameter client_secret does not match":                            func(r *TokenRequest) { r.ClientSecret, r.GrantType = "x", "x" },
 		"invalid_request: Missing required parameter grant_type":                            func(r *TokenRequest) { r.GrantType = "" },
-		"unsupported_grant_type: The grant type password is not recognized":                 func(r *TokenRequest) { r.GrantType, r.RedirectURI = "password", "" },
+		"unsupported_grant_type: The grant type password is not recognized":                 func(r *TokenRequest) { r.GrantType, r.RedirectURI = "password", "" }, //nolint:misspell // as the server words it
 		"invalid_request: Missing required parameter redirect_uri":                          func(r *TokenRequest) { r.RedirectURI = "" },
 		"redirect_uri_mismatch: Parameter redirect_uri does not match registered URI":       func(r *TokenRequest) { r.RedirectURI, r.Code = registered+"/", "" },
 		"invalid_request: Missing required parameter code":                                  func(r *TokenRequest) { r.Code = "" },

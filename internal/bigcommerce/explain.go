@@ -15,7 +15,7 @@ type Answer struct {
 	Method, Path string // the API path, /stores/{hash} included or not
 	Status       int
 	Header       http.Header
-	Body         []byte // at most the first 64 KiB
+	Body         []byte   // at most the first 64 KiB
 	Granted      []string // empty when the token's scopes are not known
 }
 

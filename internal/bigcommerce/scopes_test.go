@@ -32,7 +32,7 @@ func TestScopesFor(t *testing.T) {
 		"POST /v3/orders/118/payment_actions/refunds":                           "store_v2_orders store_v2_transactions",
 		"GET /v3/orders/118/payment_actions/refunds":                            "store_v2_orders_read_only store_v2_transactions_read_only store_v2_orders store_v2_transactions",
 		"GET /v3/orders/118/metafields":                                         "store_v2_orders_read_only store_v2_orders",
-		"GET /v3/orders/pickups":                                                "store_order_fulfillment_read_only store_order_fulfillment_manage",
+		"GET /v3/orders/pickups":                                                "store_order_fulfillment_read_only store_order_fulfillment_manage", //nolint:misspell // an id
 		"GET /v3/carts/settings":                                                "store_v2_information_read_only store_v2_information",
 		"GET /v3/carts/3f1c":                                                    "store_cart_read_only store_cart",
 		"GET /v3/inventory/locations":                                           "store_locations_read_only store_locations",

@@ -41,7 +41,7 @@ func TestTarget(t *testing.T) {
 		"a load callback":                        {"/load?signed_payload_jwt=a.b.c", "/load?signed_payload_jwt=••••"},
 		"a URL with a fragment":                  {"https://x.example/auth?code=1&b=2#access_token=3", "https://x.example/auth?code=••••&b=2#access_token=••••"},
 		"user info":                              {"https://me:pw@x.example/", "https://••••@x.example/"},
-		"a proxy key in the path":                {"/k/s3cr3t/stores/abc/v3/x?key=color", "/k/••••/stores/abc/v3/x?key=color"},
+		"a proxy key in the path":                {"/k/s3cr3t/stores/abc/v3/x?key=size", "/k/••••/stores/abc/v3/x?key=size"},
 		"a coupon code is a filter":              {"/stores/abc/v2/coupons?code=SAVE10", "/stores/abc/v2/coupons?code=SAVE10"},
 		"a coupon code by its full URL":          {"https://api.bigcommerce.com/stores/abc/v2/coupons?code=S", "https://api.bigcommerce.com/stores/abc/v2/coupons?code=S"},
 		"an access token is none":                {"/v3/x?access_token=1", "/v3/x?access_token=••••"},

@@ -20,7 +20,12 @@ func TerminalText(s string) string {
 }
 
 func escape(s string, lines bool) string {
-	hidden := func(r rune) bool { return hides(r) && !(lines && (r == '\n' || r == '\t')) }
+	hidden := func(r rune) bool {
+		if lines && (r == '\n' || r == '\t') {
+			return false
+		}
+		return hides(r)
+	}
 	if utf8.ValidString(s) && strings.IndexFunc(s, hidden) < 0 {
 		return s
 	}
