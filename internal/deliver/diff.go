@@ -15,7 +15,7 @@ import (
 // Bounds of a diff.
 const (
 	diffInput   = 1 << 20 // bytes of one side
-	diffLines   = 2000    // lines of one side that are compared one by one
+	diffLines   = 1000    // lines of one side that are compared one by one
 	diffOutput  = 200     // lines shown
 	diffLine    = 500     // bytes shown of a line
 	diffContext = 3       // equal lines shown around a change

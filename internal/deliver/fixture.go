@@ -83,7 +83,7 @@ func WriteFixture(w io.Writer, e capture.Exchange) error {
 	if e.Request.Truncated || e.Request.Dropped {
 		return fmt.Errorf("writing a fixture: %w", capture.ErrTruncated)
 	}
-	path, query, found := strings.Cut(e.Target, "?")
+	path, query, found := strings.Cut(originForm(e.Target), "?")
 	if found {
 		path += "?" + placeholders(query)
 	}
@@ -109,6 +109,19 @@ func WriteFixture(w io.Writer, e capture.Exchange) error {
 		return fmt.Errorf("writing a fixture: %w", err)
 	}
 	return nil
+}
+
+// originForm cuts scheme and host off a target that came in absolute form.
+func originForm(target string) string {
+	_, rest, absolute := strings.Cut(target, "://")
+	if strings.HasPrefix(target, "/") || !absolute {
+		return target
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	if _, query, found := strings.Cut(host, "?"); found {
+		return "/?" + query
+	}
+	return "/" + path
 }
 
 // placeholders takes the secrets out of a query.

@@ -45,6 +45,9 @@ func (d *Deliverer) prepare(ctx context.Context, e capture.Exchange, r Replay, t
 	if err != nil {
 		return nil, err
 	}
+	if err := checkHeader(r.Header); err != nil {
+		return nil, err
+	}
 	if r.AsIs && len(changes.claims) > 0 {
 		return nil, &ReplayError{Problem: "a claim cannot be changed in a payload that is sent as it is",
 			Next: "leave out --as-is, so that the payload is signed anew"}

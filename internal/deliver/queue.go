@@ -162,7 +162,6 @@ func (q *queue) settle(r outcome) {
 	switch r.do {
 	case finished:
 		q.lanes.pop(r.lane)
-		q.more = q.more || q.lanes.held+pageSize <= heldLimit
 		q.lanes.queue(r.lane)
 	case postponed:
 		first.Due = r.due
@@ -238,7 +237,9 @@ func (d *Deliverer) try(ctx context.Context, job waiting, e capture.Exchange, to
 		return d.down(ctx, job, to.url.Host, err)
 	}
 	d.reached(ctx, to.url.Host)
-	a = d.judged(ctx, a)
+	if a.Verdict = verdict(nil, a); job.Attempts > 0 {
+		a = d.judged(ctx, a)
+	}
 	if err == nil && a.Status < 500 {
 		return d.done(ctx, job, a)
 	}

@@ -56,6 +56,18 @@ func parseSet(set map[string]string) (changes, error) {
 	return c, nil
 }
 
+// checkHeader refuses fields that cannot be sent.
+func checkHeader(h http.Header) error {
+	for name, values := range h {
+		for _, v := range values {
+			if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(v) {
+				return badSet("header."+name, "that is no header field")
+			}
+		}
+	}
+	return nil
+}
+
 func badSet(key, problem string) error {
 	return &ReplayError{
 		Problem: fmt.Sprintf("setting %q: %s", key, problem),
