@@ -76,11 +76,46 @@ func TestShutdownLetsARequestEnd(t *testing.T) {
 			t.Errorf("Shutdown says %v", err)
 		}
 	})
-	took(t, "the second Close", promptly, func() { tun.Close() })
+	took(t, "Close", promptly, func() { tun.Close() })
+}
+
+func TestCloseLeavesARequestItsTimeAndDropDoesNot(t *testing.T) {
+	e := startEdge(t, edge.Options{})
+	for name, drop := range map[string]bool{"Close": false, "Drop": true} {
+		t.Run(name, func(t *testing.T) {
+			tun := open(t, optionsFor(e))
+			inside, finish := make(chan struct{}), make(chan struct{})
+			serve(t, tun, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				close(inside)
+				<-finish
+				io.WriteString(w, "to the end")
+			}))
+			got := make(chan answer, 1)
+			go func() { got <- get(t, e.Client(), tun.URL()) }()
+			within(t, "the request", func() { <-inside })
+			took(t, "Close", promptly, func() { tun.Close(); tun.Close() })
+			if drop {
+				took(t, "Drop", promptly, tun.Drop)
+				within(t, "the answer", func() {
+					if a := <-got; a.status == http.StatusOK {
+						t.Errorf("the visitor gets %d %q", a.status, a.body)
+					}
+				})
+				close(finish)
+				return
+			}
+			close(finish)
+			within(t, "the answer", func() {
+				if a := <-got; a.body != "to the end" {
+					t.Errorf("the visitor gets %d %q", a.status, a.body)
+				}
+			})
+		})
+	}
 }
 
 func TestCloseUnderLoadEnds(t *testing.T) {
-	for range 5 {
+	for range 3 {
 		e := startEdge(t, edge.Options{})
 		tun := open(t, optionsFor(e))
 		s := &http.Server{Handler: echoPath()}
@@ -91,7 +126,7 @@ func TestCloseUnderLoadEnds(t *testing.T) {
 			load.Go(func() { flood(ctx, e, tun.URL()) })
 		}
 		get(t, e.Client(), tun.URL())
-		took(t, "Close", bound, func() { closeAll(tun) })
+		took(t, "Close", bound, tun.Drop)
 		cancel()
 		s.Close()
 		within(t, "the end of the load", load.Wait)
@@ -122,7 +157,7 @@ func TestCloseEndsWhereNobodyAccepts(t *testing.T) {
 		visitors.Go(func() { flood(ctx, e, tun.URL()) })
 	}
 	eventually(t, "a connection that waits", func() bool { return tunnel.Waiting(tun) })
-	took(t, "Close", bound, func() { closeAll(tun) })
+	took(t, "Close", bound, tun.Drop)
 	cancel()
 	within(t, "the visitors' end", visitors.Wait)
 }
@@ -148,7 +183,7 @@ func TestCloseEndsOnABlackHoledLink(t *testing.T) {
 	serve(t, tun, echoPath())
 	get(t, e.Client(), tun.URL())
 	e.BlackHole(true)
-	took(t, "Close", bound, func() { closeAll(tun) })
+	took(t, "Close", bound, tun.Drop)
 }
 
 func TestCloseEndsWhileTheLinkIsDown(t *testing.T) {
@@ -171,7 +206,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(tun) }()
 		get(t, e.Client(), tun.URL())
-		closeAll(tun)
+		tun.Drop()
 		s.Close()
 		<-served
 		e.Client().CloseIdleConnections()

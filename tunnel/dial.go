@@ -95,6 +95,7 @@ type tracked struct {
 	by *dialer
 }
 
+// Close also forgets the connection.
 func (c *tracked) Close() error {
 	c.by.mu.Lock()
 	delete(c.by.open, c)

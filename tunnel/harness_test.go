@@ -40,7 +40,7 @@ func optionsFor(e *edge.Edge) tunnel.Options {
 		Authtoken:  token,
 		ConnectURL: e.AgentAddr(), ConnectCAs: e.CertPool(),
 		ClientType: "bcdev", ClientVersion: "1.2.3",
-		Heartbeat: 200 * time.Millisecond, HeartbeatTolerance: 2 * time.Second,
+		Heartbeat: 200 * time.Millisecond, HeartbeatTolerance: 10 * time.Minute,
 		ConnectTimeout: patience,
 	}
 }
@@ -51,14 +51,8 @@ func open(t *testing.T, o tunnel.Options) *tunnel.Tunnel {
 	if err != nil {
 		t.Fatalf("opening: %v", err)
 	}
-	t.Cleanup(func() { closeAll(tun) })
+	t.Cleanup(tun.Drop)
 	return tun
-}
-
-// closeAll drops everything: the second Close does not wait for open connections.
-func closeAll(tun *tunnel.Tunnel) {
-	tun.Close()
-	tun.Close()
 }
 
 // serve answers on the tunnel until the test ends.
@@ -68,7 +62,7 @@ func serve(t *testing.T, tun *tunnel.Tunnel, h http.Handler) *http.Server {
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(tun) }()
 	t.Cleanup(func() {
-		closeAll(tun)
+		tun.Drop()
 		s.Close()
 		within(t, "the server's end", func() { <-done })
 	})

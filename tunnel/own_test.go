@@ -25,7 +25,7 @@ func TestATunnelOfOnesOwnHasTheSameShape(t *testing.T) {
 	if got := get(t, http.DefaultClient, "http://"+tun.Addr().String()+"/x"); got.body != "hello /x" {
 		t.Errorf("got %q", got.body)
 	}
-	took(t, "Close", promptly, func() { closeAll(tun) })
+	took(t, "Close", promptly, tun.Drop)
 	if _, err := tun.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Accept says %v", err)
 	}
@@ -41,7 +41,7 @@ func TestAnAddressThatIsTakenIsExplained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeAll(first)
+	defer first.Drop()
 	_, err = tunnel.Listen(first.Addr().String(), "https://mine.example")
 	if got := problem(t, err); !strings.Contains(got.Error(), first.Addr().String()) || !strings.Contains(got.Hint(), "tunnel.listen") {
 		t.Errorf("got %q, hint %q", got, got.Hint())

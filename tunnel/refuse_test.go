@@ -229,7 +229,7 @@ func TestATunnelOutlivesTheContextItWasOpenedWith(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { closeAll(tun) })
+	t.Cleanup(tun.Drop)
 	serve(t, tun, echoPath())
 	cancel()
 	if got := get(t, e.Client(), tun.URL()+"/after"); got.body != "hello /after" {

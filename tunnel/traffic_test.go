@@ -294,7 +294,7 @@ func TestAWriteTimeoutOfTheServerDoesNoHarm(t *testing.T) {
 		}
 	})}
 	go s.Serve(tun)
-	t.Cleanup(func() { closeAll(tun); s.Close() })
+	t.Cleanup(func() { tun.Drop(); s.Close() })
 	for range 20 {
 		if got := get(t, e.Client(), tun.URL()); len(got.body) != 32*64<<10 {
 			t.Fatalf("%d bytes came", len(got.body))
@@ -325,6 +325,6 @@ func TestClosingTheServerDoesNotWaitForAStuckWriter(t *testing.T) {
 	defer resp.Body.Close()
 	io.CopyN(io.Discard, resp.Body, 1<<20)
 	took(t, "the server's Close", promptly, func() { s.Close() })
-	took(t, "Close", bound, func() { closeAll(tun) })
+	took(t, "Close", bound, tun.Drop)
 	within(t, "Serve's end", func() { <-served })
 }

@@ -43,6 +43,7 @@ type Tunnel struct {
 
 	conns   chan net.Conn // from the pump to Accept
 	closing chan struct{} // no new connections
+	stopped chan struct{} // the far side sends no new ones, or does not answer
 	ended   chan struct{} // nothing is left
 
 	cutOnce sync.Once
@@ -73,6 +74,7 @@ func start(provider, url string, addr net.Addr, d door, l *link) *Tunnel {
 		provider: provider, url: url, addr: addr, door: d, link: l,
 		conns:   make(chan net.Conn),
 		closing: make(chan struct{}),
+		stopped: make(chan struct{}),
 		ended:   make(chan struct{}),
 		cut:     make(chan struct{}),
 		idle:    make(chan struct{}),
@@ -119,24 +121,29 @@ func (t *Tunnel) Events() <-chan Event { return t.link.events }
 // LastBeat is when the far side was last known to be there.
 func (t *Tunnel) LastBeat() time.Time { return t.link.heard() }
 
-// Close ends the tunnel. The first call stops new connections, confirmed by the far side or after
-// 2 s, and returns; connections that are open then have 15 s to end (http.Server.Shutdown closes
-// its listener first and needs them). When there are none, or at the second call, everything is
-// dropped before Close returns.
+// Close stops new connections, confirmed by the far side or after 2 s, and returns. Connections
+// that are open then have 15 s to end (http.Server.Shutdown closes its listener first and needs
+// them); when there are none, nothing is left when Close returns. Drop does not give them that time.
 func (t *Tunnel) Close() error {
-	if !t.begin(net.ErrClosed) {
-		t.drop()
-		return nil
+	if t.begin(net.ErrClosed) {
+		t.link.close(nil)
+		go t.wind(t.door.shut)
 	}
-	t.link.close(nil)
-	t.shut()
-	go t.drain()
+	<-t.stopped
 	select {
 	case <-t.idle:
-		t.drop()
+		t.wait()
 	default:
 	}
 	return nil
+}
+
+// Drop is Close without patience: open connections are cut. It takes 9 s at most, even where
+// ngrok's library hangs, and some milliseconds where it does not.
+func (t *Tunnel) Drop() {
+	t.cutOnce.Do(func() { close(t.cut) })
+	t.Close()
+	t.wait()
 }
 
 // fail ends the tunnel for a reason that is not ours.
@@ -144,10 +151,11 @@ func (t *Tunnel) fail(err error) {
 	if t.begin(err) {
 		t.link.close(err)
 		t.cutOnce.Do(func() { close(t.cut) })
-		go t.drain()
+		go t.wind(func() {})
 	}
 }
 
+// begin makes the tunnel take no more connections; only the first reason counts.
 func (t *Tunnel) begin(reason error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -162,25 +170,10 @@ func (t *Tunnel) begin(reason error) bool {
 	return true
 }
 
-// shut waits for the door to close, but not for ever: ngrok's Close can deadlock.
-func (t *Tunnel) shut() {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		t.door.shut()
-	}()
-	limit := time.NewTimer(shutLimit)
-	defer limit.Stop()
-	select {
-	case <-done:
-	case <-limit.C:
-	case <-t.door.gone():
-	case <-t.cut:
-	}
-}
-
-// drain waits for the open connections within their limit and then drops everything.
-func (t *Tunnel) drain() {
+// wind brings the tunnel to its end.
+func (t *Tunnel) wind(shut func()) {
+	t.bounded(shut)
+	close(t.stopped)
 	limit := time.NewTimer(drainLimit)
 	defer limit.Stop()
 	select {
@@ -197,8 +190,24 @@ func (t *Tunnel) drain() {
 	close(t.ended)
 }
 
-func (t *Tunnel) drop() {
-	t.cutOnce.Do(func() { close(t.cut) })
+// bounded waits for the door to close, but not for ever: ngrok's Close can deadlock. It is not
+// interrupted by Drop, for ending the session under a request races inside the library.
+func (t *Tunnel) bounded(shut func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		shut()
+	}()
+	limit := time.NewTimer(shutLimit)
+	defer limit.Stop()
+	select {
+	case <-done:
+	case <-limit.C:
+	case <-t.door.gone():
+	}
+}
+
+func (t *Tunnel) wait() {
 	limit := time.NewTimer(cutLimit)
 	defer limit.Stop()
 	select {
