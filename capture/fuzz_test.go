@@ -76,7 +76,8 @@ func FuzzAgainst(f *testing.F) {
 		if u.Host != base.Host || u.Scheme != base.Scheme {
 			t.Fatalf("%q goes to %s", target, u.Host)
 		}
-		if strings.HasPrefix(target, "/") && u.RequestURI() != target {
+		exact := strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") // net/url escapes behind "//"
+		if exact && u.RequestURI() != target {
 			t.Errorf("%q becomes %q", target, u.RequestURI())
 		}
 	})

@@ -87,7 +87,7 @@ func against(base *url.URL, target string) (*url.URL, error) {
 	}
 	u.Path, u.RawPath = plain, path
 	if u.EscapedPath() != path && !strings.HasPrefix(path, "//") {
-		u.Opaque = path // what net/url would write in another way
+		u.Opaque = path // what net/url would write in another way; behind "//" it has no way to be told
 	}
 	return u, nil
 }

@@ -81,8 +81,8 @@ func TestSearchesAmongManyAreLedByAnIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	const n = 50_000
-	fill(t, j, n)
+	fill(t, j, many)
+	const rare, broken = many / 1000, (many + 4988) / 5000
 	for _, c := range []struct {
 		name  string
 		q     Query
@@ -93,34 +93,26 @@ func TestSearchesAmongManyAreLedByAnIndex(t *testing.T) {
 		{"an older page", Query{Before: 100}, "", 50},
 		{"a path prefix", Query{Path: "/v3/catalog/products/19"}, "exchange_target", 50},
 		{"a path prefix, nearly all", Query{Path: "/v3/"}, "", 50},
-		{"a path substring", Query{Path: "products/77"}, "exchange_target", 50},
+		{"a path substring", Query{Path: "products/77"}, "exchange_target", min(50, 11*many/2000)},
 		{"a path nobody asked for", Query{Path: "/v2/nothing"}, "none", 0},
 		{"a substring that is only in the query", Query{Path: "images"}, "none", 0},
-		{"a text in the query", Query{Text: "stores%2Fother"}, "exchange_target", 50},
+		{"a text in the query", Query{Text: "stores%2Fother"}, "exchange_target", rare},
 		{"a text in the hint", Query{Text: "field is"}, "exchange_hint", 50},
-		{"a text in the error", Query{Text: "REFUSED"}, "exchange_err", 10},
+		{"a text in the error", Query{Text: "REFUSED"}, "exchange_err", broken},
 		{"a text in the topic", Query{Text: "order/cr"}, "exchange_topic", 50},
-		{"kinds", Query{Kinds: []Kind{Auth, Load}, Limit: 1000}, "exchange_kind", 50},
+		{"kinds", Query{Kinds: []Kind{Auth, Load}, Limit: 1000}, "exchange_kind", rare},
 		{"a status class", Query{Status: "4xx"}, "exchange_class", 50},
 		{"a status range", Query{Status: ">=400"}, "exchange_class", 50},
-		{"no answer", Query{Status: "0", Limit: 1000}, "exchange_class", 10},
-		{"a rare store", Query{Store: "other", Limit: 1000}, "exchange_store", 50},
+		{"no answer", Query{Status: "0", Limit: 1000}, "exchange_class", broken},
+		{"a rare store", Query{Store: "other", Limit: 1000}, "exchange_store", rare},
 		{"a topic", Query{Topic: "store/order/created"}, "exchange_topic", 50},
 		{"a topic pattern", Query{Topic: "store/*"}, "exchange_topic", 50},
-		{"path and status", Query{Path: "/v3/catalog/products/9", Status: "422", Limit: 1000}, "exchange_target", 500 - 1},
+		{"path and status", Query{Path: "/v3/catalog/products/9", Status: "422", Limit: 1000}, "exchange_target", rare},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			es, err := j.Find(context.Background(), c.q)
 			if err != nil {
 				t.Fatal(err)
-			}
-			if c.name == "path and status" {
-				c.want = len(es)
-				for _, e := range es {
-					if e.Status != 422 || !strings.HasPrefix(e.Target, "/v3/catalog/products/9") {
-						t.Fatalf("found %+v", e)
-					}
-				}
 			}
 			if len(es) != c.want {
 				t.Errorf("found %d, want %d", len(es), c.want)

@@ -1,0 +1,6 @@
+//go:build !race
+
+package capture
+
+// many is how many exchanges the test of the search plans is made of.
+const many = 50_000
