@@ -74,6 +74,14 @@ func TestTheAPIRefusesInBigCommercesWords(t *testing.T) {
 	}
 }
 
+func TestHooksNeedNoSelectableScope(t *testing.T) {
+	w := newWorld(t, nil)
+	w.token, _ = w.sandbox.grants.mint(w.sandbox.Store(), []string{"store_v2_orders"})
+	if a := w.api("GET", "/v3/hooks", ""); a.StatusCode != http.StatusOK {
+		t.Errorf("got %d %s", a.StatusCode, a.body)
+	}
+}
+
 func TestProductsComeWithImagesAndVariantsWhenAsked(t *testing.T) {
 	w := newWorld(t, nil)
 	plain := w.api("GET", "/v3/catalog/products?limit=1", "")

@@ -166,6 +166,18 @@ func TestThePanelFramesTheAppOnlyForLoopbackNames(t *testing.T) {
 	}
 }
 
+func TestAPageOfAnotherSiteCannotConfirmAnInstall(t *testing.T) {
+	w := newWorld(t, nil)
+	for name, value := range map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"} {
+		req := w.request("POST", "/app/"+testApp().ClientID+"/install", "")
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set(name, value)
+		if a := w.send(req); a.StatusCode != http.StatusForbidden || a.Header.Get("Location") != "" {
+			t.Errorf("%s: %s gets %d", name, value, a.StatusCode)
+		}
+	}
+}
+
 func TestEveryPageIsMade(t *testing.T) {
 	w := newWorld(t, nil)
 	app := "/app/" + testApp().ClientID

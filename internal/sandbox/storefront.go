@@ -73,10 +73,10 @@ func (t *storefrontTokens) sign(c storefrontClaims) (string, error) {
 func (t *storefrontTokens) read(token string) (storefrontClaims, string) {
 	var c storefrontClaims
 	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
+	if len(parts) != 3 || strings.ContainsAny(token, "\r\n") { // the decoder would skip these
 		return c, "String is not a JWT"
 	}
-	enc := base64.RawURLEncoding
+	enc := base64.RawURLEncoding.Strict()
 	signature, err := enc.DecodeString(parts[2])
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 	if err != nil || len(signature) != 64 || !ecdsa.Verify(&t.key.PublicKey, sum[:],

@@ -102,7 +102,9 @@ func TestTheScopeNullQuirkGivesATokenThatOpensNothing(t *testing.T) {
 		t.Fatalf("got %d %s", a.StatusCode, a.body)
 	}
 	w.token = a.at(t, "access_token").(string)
-	if got := w.api("GET", "/v3/catalog/products", ""); got.StatusCode != http.StatusForbidden {
-		t.Errorf("the API answers %d", got.StatusCode)
+	for _, path := range []string{"/v3/catalog/products", "/v3/hooks"} {
+		if got := w.api("GET", path, ""); got.StatusCode != http.StatusForbidden {
+			t.Errorf("%s answers %d", path, got.StatusCode)
+		}
 	}
 }
