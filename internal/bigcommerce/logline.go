@@ -50,7 +50,7 @@ func FindPayload(text string) (payload string, legacy, ok bool) {
 	if text == "" || strings.ContainsAny(text, " \t\r\n?&\"'") {
 		return "", false, false
 	}
-	return text, strings.Count(text, ".") == 1 && !strings.HasPrefix(text, `eyJ0eXAi`) && !strings.HasPrefix(text, `eyJhbGci`), true
+	return text, strings.Count(text, ".") == 1 && !looksLikeJWT(text), true
 }
 
 func paramInText(text, name string) (string, bool) {

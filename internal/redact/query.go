@@ -69,9 +69,16 @@ func secretNamesOn(path, query string) func(string) bool {
 }
 
 func maskPath(path string) string {
-	path = maskGroup(userInfo, path)
-	path = maskGroup(keyPrefix, path)
-	return maskGroup(jwtInPath, path)
+	if strings.Contains(path, "@") {
+		path = maskGroup(userInfo, path)
+	}
+	if strings.HasPrefix(path, "/k/") {
+		path = maskGroup(keyPrefix, path)
+	}
+	if strings.Contains(path, "/login/token/") {
+		path = maskGroup(jwtInPath, path)
+	}
+	return path
 }
 
 // maskGroup puts the mask in the place of the first group of every match.
