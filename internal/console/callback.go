@@ -55,7 +55,8 @@ func (s *sheet) scopes(name string, i ink, scopes []string) {
 		}
 		s.pad(s.val).put(i, scope)
 		if title := scopeTitle(scope); title != "" {
-			s.pad(s.val+min(longest, 40)+2).put(faint, title)
+			s.pad(s.val + min(longest, 40) + 2)
+			s.put(faint, s.fit(title))
 		}
 		s.line()
 	}

@@ -189,11 +189,11 @@ func TestColourIsDecidedByTerminalAndEnvironment(t *testing.T) { // K04
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if colored, width := Decide(file, nil, false); colored || width != 0 {
-		t.Errorf("a file: colour %v, width %d", colored, width)
+	if coloured, width := Decide(file, nil, false); coloured || width != 0 {
+		t.Errorf("a file: colour %v, width %d", coloured, width)
 	}
-	if colored, width := Decide(nil, nil, false); colored || width != 0 {
-		t.Errorf("nothing: colour %v, width %d", colored, width)
+	if coloured, width := Decide(nil, nil, false); coloured || width != 0 {
+		t.Errorf("nothing: colour %v, width %d", coloured, width)
 	}
 	for _, c := range []struct {
 		env     string

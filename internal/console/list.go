@@ -26,7 +26,31 @@ func (c *Console) List(exchanges []capture.Exchange) {
 	for i, e := range exchanges {
 		rows[i] = c.listRow(e)
 	}
-	c.table([]string{"#", "time", "kind", "store", "status", "took", "what"}, rows)
+	head := []string{"#", "time", "kind", "store", "status", "took", "what"}
+	c.table(c.narrow(head, rows), rows)
+}
+
+// whatCells is what the last column of a list needs to say anything.
+const whatCells = 24
+
+// narrow empties columns that a narrow terminal has no room for, the least telling first.
+func (c *Console) narrow(head []string, rows []row) []string {
+	for _, drop := range []int{5, 3, 1} {
+		used := 0
+		for _, w := range columnWidths(head, rows)[:6] {
+			if w > 0 {
+				used += w + 2
+			}
+		}
+		if c.o.Width == 0 || used+whatCells <= c.o.Width {
+			break
+		}
+		head[drop] = ""
+		for _, r := range rows {
+			r[drop].text = ""
+		}
+	}
+	return head
 }
 
 // A cell is text in ink; a row is cells.

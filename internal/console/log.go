@@ -120,7 +120,7 @@ func (c *Console) Link(state string, since time.Time, detail string) {
 		i = bad
 	}
 	s := c.sheet()
-	s.notice(c, i, "●", "link "+state)
+	s.notice(c, i, "link "+state)
 	if now := c.o.Now(); !since.IsZero() && now.Sub(since) >= time.Second {
 		s.put(faint, "  since "+c.clock(since)+", "+age(now.Sub(since)))
 	}
@@ -139,11 +139,11 @@ func (c *Console) App(up bool, since time.Time, waiting int) {
 	s := c.sheet()
 	switch {
 	case up && waiting > 0:
-		s.notice(c, good, "●", fmt.Sprintf("app is back, delivering %d in order", waiting))
+		s.notice(c, good, fmt.Sprintf("app is back, delivering %d in order", waiting))
 	case up:
-		s.notice(c, good, "●", "app is back")
+		s.notice(c, good, "app is back")
 	default:
-		s.notice(c, warn, "●", fmt.Sprintf("app unreachable since %s", c.clock(since)))
+		s.notice(c, warn, fmt.Sprintf("app unreachable since %s", c.clock(since)))
 		s.put(plain, fmt.Sprintf("  webhooks are answered with 200 and kept, %d waiting", waiting))
 	}
 	c.toOut(s.line())
@@ -156,7 +156,7 @@ func (c *Console) Quota(store string, left, limit int, reset time.Duration) {
 		return
 	}
 	s := c.sheet()
-	s.notice(c, warn, "●", fmt.Sprintf("quota of %s: %d of %d calls left", store, left, limit))
+	s.notice(c, warn, fmt.Sprintf("quota of %s: %d of %d calls left", store, left, limit))
 	s.put(faint, "  full again in "+age(reset))
 	c.toOut(s.line())
 }
@@ -171,8 +171,8 @@ func (s *sheet) head(c *Console, e capture.Exchange, sign string, i ink) *sheet 
 }
 
 // notice begins a log entry that belongs to no exchange.
-func (s *sheet) notice(c *Console, i ink, sign, text string) *sheet {
-	return s.put(faint, c.clock(c.o.Now())).pad(colMark).put(i, s.mark(sign)).pad(colText).put(i, text)
+func (s *sheet) notice(c *Console, i ink, text string) *sheet {
+	return s.put(faint, c.clock(c.o.Now())).pad(colMark).put(i, s.mark("●")).pad(colText).put(i, text)
 }
 
 // answer is the second line of an entry, and, where it failed, the lines that say why.

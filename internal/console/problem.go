@@ -25,11 +25,11 @@ func (c *Console) Problem(code string, err error) {
 
 // Explain writes err for a person: "bcdev: …", then "bcdev: hint: …" for every error in its
 // chain that knows what to do. It is meant for the one place that prints errors.
-func Explain(w io.Writer, err error, colored bool) {
+func Explain(w io.Writer, err error, coloured bool) {
 	if err == nil {
 		return
 	}
-	s := &sheet{inks: newInks(colored)}
+	s := &sheet{inks: newInks(coloured)}
 	s.explain(err)
 	_, _ = io.WriteString(w, s.b.String())
 }
@@ -64,7 +64,7 @@ func hintOf(err error) string {
 // Decide says whether to colour what goes to out and how wide it is. Colour needs a terminal,
 // no flag and no NO_COLOR against it (no-color.org: set and not empty), and a TERM that is not
 // dumb. The width is 0 when out is no terminal.
-func Decide(out *os.File, env []string, noColor bool) (colored bool, width int) {
+func Decide(out *os.File, env []string, noColor bool) (coloured bool, width int) {
 	if out == nil || !term.IsTerminal(int(out.Fd())) {
 		return false, 0
 	}

@@ -160,6 +160,19 @@ func wide(r rune) bool {
 		r >= 0xffe0 && r <= 0xffe6 || r >= 0x1f300 && r <= 0x1faff || r >= 0x20000 && r <= 0x3fffd
 }
 
+// fit shortens text to what is left of the line, and to nothing where that would say nothing.
+func (s *sheet) fit(text string) string {
+	const least = 8
+	room := s.width - s.col
+	switch {
+	case s.width <= 0:
+		return text
+	case room < least:
+		return ""
+	}
+	return s.cut(escape(text), room)
+}
+
 // cut shortens text to n cells, the last of them an ellipsis. It does not escape.
 func (s *sheet) cut(text string, n int) string {
 	if n <= 0 || cells(text) <= n {

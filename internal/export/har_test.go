@@ -147,7 +147,7 @@ func TestOtherToolsArchivesAreReadAndTheirSecretsMasked(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := got[0]
-	if e.Kind != capture.Token || e.Method != "POST" || e.Host != "login.bigcommerce.com" || e.Proto != "HTTP/3.0" || e.Took != 12500*time.Microsecond || e.First != 10500*time.Microsecond {
+	if e.Kind != capture.Token || e.Method != http.MethodPost || e.Host != "login.bigcommerce.com" || e.Proto != "HTTP/3.0" || e.Took != 12500*time.Microsecond || e.First != 10500*time.Microsecond {
 		t.Errorf("%+v", e)
 	}
 	if string(e.Response.Body) != "hi" || e.Request.Header.Get("x-ok") != "1" || len(e.Request.Header) != 3 {
