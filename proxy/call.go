@@ -23,9 +23,10 @@ type call struct {
 	kind     kind
 	store    string // hash
 	channel  int    // of the storefront
-	graphql  bool
 	override bool   // the client asked for another method by a header
-	prefix   string // what stands in front of the API's path at the door, for rewritten redirects
+	door     door
+	raw      string // the path at the door
+	route    route
 
 	w     writer
 	up    patientBody
@@ -116,13 +117,17 @@ func (c *call) finish() {
 }
 
 // receive prepares upstream's response for the client. The response itself belongs to the
-// recorder, so a copy is changed.
+// recorder, so a copy is changed. Its header goes straight to the client's writer, where the engine
+// would copy it value by value.
 func (c *call) receive(res *http.Response) *http.Response {
 	c.answered()
 	c.res = *res
-	c.res.Header = c.cleanHeader(res)
+	c.res.Header = nil
+	c.passHeader(res, c.w.Header())
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		return &c.res // its body is a connection, and the engine wants to see that
+		// Its body is a connection, and the engine knows it by the header.
+		c.res.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
+		return &c.res
 	}
 	c.res.Trailer = cleanTrailer(res.Trailer)
 	c.down = watchedBody{body: res.Body, from: res, c: c}
@@ -158,11 +163,27 @@ func (c *call) locate(location string) (rewritten string, inside bool) {
 	if !ok {
 		return location, false
 	}
-	to := c.prefix + "/" + rest
+	to := c.prefix() + "/" + rest
 	if u.RawQuery != "" {
 		to += "?" + u.RawQuery
 	}
 	return to, true
+}
+
+// prefix is what stands in front of /v3/... for this client.
+func (c *call) prefix() string {
+	if c.door != reverseDoor {
+		return "https://" + apiHost + "/stores/" + c.route.store
+	}
+	prefix := ""
+	written, _, _ := strings.Cut(c.in.RequestURI, "?")
+	if before, ok := strings.CutSuffix(written, c.raw); ok && strings.HasPrefix(before, "/k/") {
+		prefix = before // a key that was taken off the path on the way here
+	}
+	if c.route.named {
+		prefix += "/stores/" + c.route.store
+	}
+	return prefix
 }
 
 // noticeRedirect tells a person that an answer points somewhere the proxy does not follow.

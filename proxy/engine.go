@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/elazarl/goproxy"
@@ -81,7 +82,7 @@ func (l engineLog) Printf(format string, v ...any) {
 	}
 	line := strings.TrimSuffix(fmt.Sprintf(format, v...), "\n")
 	if len(line) > 2<<10 {
-		line = line[:2<<10] + "…"
+		line = line[:2<<10]
 	}
-	l.log.Debug("engine", "line", printable(line))
+	l.log.Debug("engine", "line", strconv.QuoteToASCII(line))
 }

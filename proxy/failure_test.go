@@ -294,3 +294,41 @@ func TestWarmSaysWhyItCannot(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestG11AProxyOnTheWayIsUsedByCONNECTOnly(t *testing.T) {
+	u := newUpstream(t, true, nil)
+	var seen []*http.Request
+	way := newUpstream(t, false, nil)
+	way.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r)
+		far, err := net.Dial("tcp", r.Host)
+		if err != nil {
+			return
+		}
+		near, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() { io.Copy(far, near); far.Close() }()
+		io.Copy(near, far)
+		near.Close()
+	})
+	s := openDoor(t, u, func(o *Options) { o.Proxy = http.ProxyURL(way.url()) })
+	if res, body := do(t, "GET", s.URL+"/v3/x", nil, nil); res.StatusCode != 200 {
+		t.Fatalf("answer %d %s", res.StatusCode, body)
+	}
+	if u.only(t).Header.Get("X-Auth-Token") != testToken {
+		t.Error("upstream did not get the token")
+	}
+	if len(seen) != 1 || seen[0].Method != "CONNECT" || seen[0].Header.Get("X-Auth-Token") != "" {
+		t.Errorf("the proxy saw %v", seen)
+	}
+	seen = nil
+	clear := newUpstream(t, false, nil)
+	s = openDoor(t, clear, func(o *Options) { o.Proxy = http.ProxyURL(way.url()) })
+	do(t, "GET", s.URL+"/v3/x", nil, nil)
+	if clear.only(t); len(seen) != 0 {
+		t.Error("a call in clear text went through the proxy")
+	}
+}

@@ -106,29 +106,28 @@ func keptBack(name string) bool {
 	return strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "Access-Control-")
 }
 
-// cleanHeader copies upstream's header for the client.
-func (c *call) cleanHeader(res *http.Response) http.Header {
-	out := make(http.Header, len(res.Header)+1)
+// passHeader puts upstream's header on the client's answer, beside what a handler in front has put
+// there for CORS. Value slices are shared, and so are not appended to in place.
+func (c *call) passHeader(res *http.Response, out http.Header) {
 	connection := res.Header["Connection"]
-	upgraded := c.kind == kindPlain && res.StatusCode == http.StatusSwitchingProtocols
 	for name, values := range res.Header {
-		if c.kind == kindPlain && !hop(name) && !nominated(connection, name) ||
-			c.kind != kindPlain && !keptBack(name) && !nominated(connection, name) {
-			out[name] = values
+		if c.kind == kindPlain && hop(name) || c.kind != kindPlain && keptBack(name) || len(connection) > 0 && nominated(connection, name) {
+			continue
 		}
-	}
-	if upgraded {
-		out["Connection"], out["Upgrade"] = []string{"Upgrade"}, res.Header["Upgrade"]
-	}
-	if location := res.Header.Get("Location"); location != "" && c.kind != kindPlain {
-		to, inside := c.locate(location)
-		if inside {
-			out["Location"] = []string{to}
-		} else if res.StatusCode/100 == 3 {
-			c.noticeRedirect(res.StatusCode, location)
+		if before := out[name]; name == "Vary" && len(before) > 0 {
+			values = append(before[:len(before):len(before)], values...)
 		}
+		out[name] = values
 	}
-	return out
+	location := res.Header.Get("Location")
+	if location == "" || c.kind == kindPlain {
+		return
+	}
+	if to, inside := c.locate(location); inside {
+		out["Location"] = []string{to}
+	} else if res.StatusCode/100 == 3 {
+		c.noticeRedirect(res.StatusCode, location)
+	}
 }
 
 func cleanTrailer(in http.Header) http.Header {

@@ -89,11 +89,11 @@ func plainPath(raw string) bool {
 func parseRoute(raw string) (route, *refusal) {
 	rt := route{rest: raw}
 	if after, ok := strings.CutPrefix(raw, "/stores/"); ok {
-		name, rest, _ := strings.Cut(after, "/")
+		name, _, _ := strings.Cut(after, "/")
 		if !plainName(name) {
 			return rt, badPath("the store in it is not a hash or an alias")
 		}
-		rt.named, rt.store, rt.rest = true, name, "/"+rest
+		rt.named, rt.store, rt.rest = true, name, after[len(name):]
 	}
 	switch {
 	case isREST(rt.rest):

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +25,14 @@ const (
 
 // methods that BigCommerce's APIs know.
 const allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+func known(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return true
+	}
+	return false
+}
 
 // porch lets into the engine only what has a route, and sets the final URL before the engine sees
 // the request.
@@ -96,7 +103,7 @@ func (d *porch) checkForm(r *http.Request) *refusal {
 	case d.door == reverseDoor && r.URL.IsAbs() && !d.ownAuthority(r):
 		return refuse(http.StatusBadRequest, "absolute_form", "this door does not go to other hosts",
 			"do not set it as an HTTP proxy: use it as the base URL, e.g. http://127.0.0.1:7070/v3/...")
-	case !slices.Contains(strings.Split(allow, ", "), r.Method):
+	case !known(r.Method):
 		return refuse(http.StatusMethodNotAllowed, "method_not_allowed", "this method is not sent on", "use one of "+allow).with("Allow", allow)
 	case wantsUpgrade(r):
 		return refuse(http.StatusBadRequest, "upgrade_not_supported", "BigCommerce's APIs have no WebSockets or other upgrades",
@@ -185,19 +192,22 @@ func (p *Proxy) storeRefusal(name string, err error) *refusal {
 func (d *porch) send(w http.ResponseWriter, r *http.Request, raw string, rt route, hash string) *refusal {
 	c := d.newCall(w, r, rt.kind)
 	defer c.finish()
-	c.store, c.graphql, c.prefix = hash, rt.graphql, d.prefix(r, raw, rt)
+	c.store, c.route, c.raw = hash, rt, raw
 	if rt.kind == kindStorefront {
 		if no := c.aimStorefront(r); no != nil {
 			return no
 		}
 	} else {
-		c.aim(d.p.o.API, "/stores/"+hash+rt.rest, r.URL.RawQuery, r.URL.ForceQuery)
+		if !rt.named || rt.store != hash {
+			raw = "/stores/" + hash + rt.rest
+		}
+		c.aim(d.p.o.API, raw, r.URL.RawQuery, r.URL.ForceQuery)
 	}
 	return d.run(c, c.request(c.storeHeader(r.Header)))
 }
 
 func (d *porch) newCall(w http.ResponseWriter, r *http.Request, k kind) *call {
-	c := &call{Context: r.Context(), p: d.p, in: r, kind: k, through: d.p.chain}
+	c := &call{Context: r.Context(), p: d.p, door: d.door, in: r, kind: k, through: d.p.chain}
 	c.w.ResponseWriter = w
 	return c
 }
@@ -213,22 +223,6 @@ func (d *porch) run(c *call, out *http.Request) *refusal {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
-}
-
-// prefix is what stands in front of /v3/... for this client: for redirects that lead back here.
-func (d *porch) prefix(r *http.Request, raw string, rt route) string {
-	if d.door != reverseDoor {
-		return "https://" + apiHost + "/stores/" + rt.store
-	}
-	prefix := ""
-	written, _, _ := strings.Cut(r.RequestURI, "?")
-	if before, ok := strings.CutSuffix(written, raw); ok && strings.HasPrefix(before, "/k/") {
-		prefix = before // a key that was taken off the path on the way here
-	}
-	if rt.named {
-		prefix += "/stores/" + rt.store
-	}
-	return prefix
 }
 
 func (d *porch) health(w http.ResponseWriter, r *http.Request) *refusal {
