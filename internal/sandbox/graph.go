@@ -36,7 +36,6 @@ type graphRequest struct {
 // answerGraph is one parsed, validated and executed operation. Nothing of it is made up: what
 // the schema does not have is refused by the validator.
 type answerGraph struct {
-	schema *ast.Schema
 	vars   map[string]any
 	errors gqlerror.List
 }
@@ -79,7 +78,7 @@ func execute(schema *ast.Schema, body []byte, root object) executed {
 	if score > maxComplexity {
 		return refuseGraph(gqlerror.Errorf("The query is too complex: its score is over %d.", maxComplexity))
 	}
-	run := &answerGraph{schema: schema, vars: vars}
+	run := &answerGraph{vars: vars}
 	data := run.fields(op.SelectionSet, root, schema.Query.Name, nil)
 	return executed{graphResult{data, run.errors}, op, score}
 }

@@ -8,50 +8,50 @@ import (
 // order has the fields of BigCommerce's orders V2 that apps read. Money is text with four
 // decimals and dates are RFC 2822, as there.
 type order struct {
-	ID               int64    `json:"id"`
-	CustomerID       int64    `json:"customer_id"`
-	DateCreated      string   `json:"date_created"`
-	DateModified     string   `json:"date_modified"`
-	DateShipped      string   `json:"date_shipped"`
-	StatusID         int64    `json:"status_id"`
-	Status           string   `json:"status"`
-	CustomStatus     string   `json:"custom_status"`
-	SubtotalExTax    string   `json:"subtotal_ex_tax"`
-	SubtotalIncTax   string   `json:"subtotal_inc_tax"`
-	SubtotalTax      string   `json:"subtotal_tax"`
-	ShippingExTax    string   `json:"shipping_cost_ex_tax"`
-	ShippingIncTax   string   `json:"shipping_cost_inc_tax"`
-	ShippingTax      string   `json:"shipping_cost_tax"`
-	TotalExTax       string   `json:"total_ex_tax"`
-	TotalIncTax      string   `json:"total_inc_tax"`
-	TotalTax         string   `json:"total_tax"`
-	ItemsTotal       int64    `json:"items_total"`
-	ItemsShipped     int64    `json:"items_shipped"`
-	PaymentMethod    string   `json:"payment_method"`
-	PaymentStatus    string   `json:"payment_status"`
-	RefundedAmount   string   `json:"refunded_amount"`
-	OrderIsDigital   bool     `json:"order_is_digital"`
-	IPAddress        string   `json:"ip_address"`
-	CurrencyID       int64    `json:"currency_id"`
-	CurrencyCode     string   `json:"currency_code"`
-	DefaultCurrency  string   `json:"default_currency_code"`
-	StaffNotes       string   `json:"staff_notes"`
-	CustomerMessage  string   `json:"customer_message"`
-	DiscountAmount   string   `json:"discount_amount"`
-	CouponDiscount   string   `json:"coupon_discount"`
-	IsDeleted        bool     `json:"is_deleted"`
-	CartID           *string  `json:"cart_id"`
-	BillingAddress   address  `json:"billing_address"`
-	OrderSource      string   `json:"order_source"`
-	ChannelID        int64    `json:"channel_id"`
-	ExternalSource   *string  `json:"external_source"`
-	ExternalID       *string  `json:"external_id"`
-	Products         resource `json:"products"`
-	ShippingAddress  resource `json:"shipping_addresses"`
-	Coupons          resource `json:"coupons"`
-	lines            []*orderLine
-	cents            int64
-	createdAt, wrote time.Time
+	ID              int64    `json:"id"`
+	CustomerID      int64    `json:"customer_id"`
+	DateCreated     string   `json:"date_created"`
+	DateModified    string   `json:"date_modified"`
+	DateShipped     string   `json:"date_shipped"`
+	StatusID        int64    `json:"status_id"`
+	Status          string   `json:"status"`
+	CustomStatus    string   `json:"custom_status"`
+	SubtotalExTax   string   `json:"subtotal_ex_tax"`
+	SubtotalIncTax  string   `json:"subtotal_inc_tax"`
+	SubtotalTax     string   `json:"subtotal_tax"`
+	ShippingExTax   string   `json:"shipping_cost_ex_tax"`
+	ShippingIncTax  string   `json:"shipping_cost_inc_tax"`
+	ShippingTax     string   `json:"shipping_cost_tax"`
+	TotalExTax      string   `json:"total_ex_tax"`
+	TotalIncTax     string   `json:"total_inc_tax"`
+	TotalTax        string   `json:"total_tax"`
+	ItemsTotal      int64    `json:"items_total"`
+	ItemsShipped    int64    `json:"items_shipped"`
+	PaymentMethod   string   `json:"payment_method"`
+	PaymentStatus   string   `json:"payment_status"`
+	RefundedAmount  string   `json:"refunded_amount"`
+	OrderIsDigital  bool     `json:"order_is_digital"`
+	IPAddress       string   `json:"ip_address"`
+	CurrencyID      int64    `json:"currency_id"`
+	CurrencyCode    string   `json:"currency_code"`
+	DefaultCurrency string   `json:"default_currency_code"`
+	StaffNotes      string   `json:"staff_notes"`
+	CustomerMessage string   `json:"customer_message"`
+	DiscountAmount  string   `json:"discount_amount"`
+	CouponDiscount  string   `json:"coupon_discount"`
+	IsDeleted       bool     `json:"is_deleted"`
+	CartID          *string  `json:"cart_id"`
+	BillingAddress  address  `json:"billing_address"`
+	OrderSource     string   `json:"order_source"`
+	ChannelID       int64    `json:"channel_id"`
+	ExternalSource  *string  `json:"external_source"`
+	ExternalID      *string  `json:"external_id"`
+	Products        resource `json:"products"`
+	ShippingAddress resource `json:"shipping_addresses"`
+	Coupons         resource `json:"coupons"`
+	lines           []*orderLine
+	cents           int64
+	createdAt       time.Time
 }
 
 // resource is V2's way to point at a list.
@@ -77,20 +77,20 @@ type address struct {
 }
 
 type orderLine struct {
-	ID           int64  `json:"id"`
-	OrderID      int64  `json:"order_id"`
-	ProductID    int64  `json:"product_id"`
-	VariantID    int64  `json:"variant_id"`
-	Name         string `json:"name"`
-	SKU          string `json:"sku"`
-	Type         string `json:"type"`
-	BasePrice    string `json:"base_price"`
-	PriceExTax   string `json:"price_ex_tax"`
-	PriceIncTax  string `json:"price_inc_tax"`
-	TotalExTax   string `json:"total_ex_tax"`
-	TotalIncTax  string `json:"total_inc_tax"`
-	Quantity     int64  `json:"quantity"`
-	cents, grams int64
+	ID          int64  `json:"id"`
+	OrderID     int64  `json:"order_id"`
+	ProductID   int64  `json:"product_id"`
+	VariantID   int64  `json:"variant_id"`
+	Name        string `json:"name"`
+	SKU         string `json:"sku"`
+	Type        string `json:"type"`
+	BasePrice   string `json:"base_price"`
+	PriceExTax  string `json:"price_ex_tax"`
+	PriceIncTax string `json:"price_inc_tax"`
+	TotalExTax  string `json:"total_ex_tax"`
+	TotalIncTax string `json:"total_inc_tax"`
+	Quantity    int64  `json:"quantity"`
+	cents       int64
 }
 
 // statusNames are the fixed order statuses, by id.
@@ -124,7 +124,6 @@ func (o *order) settle(s *shop, now time.Time) {
 	if o.createdAt.IsZero() {
 		o.createdAt = now
 	}
-	o.wrote = now
 	o.DateCreated, o.DateModified = o.createdAt.Format(time.RFC1123Z), now.Format(time.RFC1123Z)
 	o.Status, o.CustomStatus = statusNames()[o.StatusID], statusNames()[o.StatusID]
 	o.cents, o.ItemsTotal, o.ItemsShipped, o.OrderIsDigital = 0, 0, 0, true

@@ -24,7 +24,7 @@ type shop struct {
 }
 
 // counters are the next free ids.
-type counters struct{ product, variant, sku, image, order, customer, address int64 }
+type counters struct{ product, variant, sku, image, order, customer int64 }
 
 // openShop returns a store, a new one when the hash is new; nil when the hash cannot be one or
 // there are too many.

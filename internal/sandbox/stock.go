@@ -23,13 +23,11 @@ const (
 	firstBrand    = 35
 	firstOrder    = 101
 	firstCustomer = 1501
-	firstAddress  = 880
 	firstOption   = 112
 )
 
 // seed is the embedded catalogue: the same shop for every store.
 type seed struct {
-	Name       string
 	Categories []struct{ Name, Parent, Description string }
 	Brands     []string
 	Products   []seedProduct
@@ -82,7 +80,7 @@ func stock(hash string) *shop {
 	s := &shop{hash: hash, number: storeNumber(hash)}
 	s.next = counters{
 		product: firstProduct, variant: firstVariant, sku: firstSKU, image: firstImage,
-		order: firstOrder, customer: firstCustomer, address: firstAddress,
+		order: firstOrder, customer: firstCustomer,
 	}
 	s.stockGroups(from)
 	for i, p := range from.Products {
