@@ -131,7 +131,7 @@ func (r *headReader) count() int {
 		return 0
 	}
 	r.b = r.b[size:]
-	return int(n) //nolint:gosec // no more than len(r.b)
+	return int(n)
 }
 
 func (r *headReader) text() []byte { return r.bytes(r.count()) }

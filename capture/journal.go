@@ -131,6 +131,9 @@ func newJournal(o Options, l *link, readers *sql.DB) *Journal {
 		return j
 	}
 	j.w = &writer{j: j, t: t, ended: make(chan struct{})}
+	t.unsealed = func(err error) {
+		j.w.log(slog.LevelWarn, "a callback cannot be replayed: sealing its secrets failed", err)
+	}
 	go j.w.loop()
 	return j
 }

@@ -116,12 +116,20 @@ func (n *Note) Commit(ctx context.Context, queueKey string) (int64, error) {
 	n.mu.Unlock()
 
 	if err := n.j.do(ctx, o); err != nil {
-		n.mu.Lock()
-		n.stored, n.queued = n.id.Load() != 0, false
-		n.mu.Unlock()
+		n.takeBack(ctx)
 		return 0, err
 	}
 	return n.id.Load(), nil
+}
+
+// takeBack undoes the marks of a commit that failed. When only the wait ended, it may yet succeed.
+func (n *Note) takeBack(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.stored, n.queued = n.id.Load() != 0, false
 }
 
 // commitOp stores a copy, so that the room may go on changing the note.

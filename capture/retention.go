@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -82,16 +83,41 @@ func (w *writer) tidyUp() {
 		_, err := t.removeOld(w.j.o)
 		return err
 	}}})
-	if err != nil && w.j.o.Logger != nil {
-		w.j.o.Logger.Warn("removing old exchanges failed", "error", err)
+	if err != nil {
+		w.log(slog.LevelWarn, "removing old exchanges failed", err)
+		t.expire = false
+		return
 	}
-	if err == nil && t.over(w.j.o) && t.progress {
+	if t.over(w.j.o) {
 		signal(w.j.queue.wake)
 	}
 }
 
+// over tells whether there is something to remove. When all that is left waits for its delivery,
+// it is not looked at again before much has come.
 func (t *txn) over(o Options) bool {
-	return t.expire || t.exchanges > int64(o.KeepExchanges) || t.total > o.KeepBytes
+	if t.expire {
+		return true
+	}
+	return t.exchanges >= t.patience && (t.exchanges > int64(o.KeepExchanges) || t.total > o.KeepBytes)
+}
+
+// shrink gives free pages back to the file system, as long as nobody waits.
+func (w *writer) shrink() {
+	for w.j.queue.idle() {
+		free, err := w.t.link.number("PRAGMA freelist_count")
+		if err != nil || free < freePages {
+			return
+		}
+		pages, err := w.t.link.number("PRAGMA page_count")
+		if err != nil || free < pages/4 {
+			return
+		}
+		if err := w.t.link.script(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", freePages)); err != nil {
+			w.log(slog.LevelWarn, "giving free space back failed", err)
+			return
+		}
+	}
 }
 
 // removeOld removes at most a slice of the oldest exchanges that are over a limit.
@@ -117,7 +143,10 @@ func (t *txn) removeOld(o Options) (n int64, err error) {
 		return 0, err
 	}
 	t.expire = t.expire && len(ids) == slice
-	t.progress = len(ids) > 0
+	t.patience = 0
+	if len(ids) == 0 {
+		t.patience = count + slice
+	}
 	return t.remove(ids)
 }
 

@@ -212,3 +212,49 @@ func TestOverItsBudgetTheRecorderKeepsTheFactsAndDropsBodies(t *testing.T) {
 		t.Errorf("%d bytes were not given back", out)
 	}
 }
+
+func TestFreeSpaceGoesBackToTheFileSystem(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "j.db")
+	j, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 40 {
+		if _, err := j.Add(context.Background(), Exchange{Request: Message{Body: make([]byte, 100<<10)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prune(t, j, &Query{})
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := dial(address(path, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	w := &writer{j: &Journal{queue: newQueue()}, t: &txn{link: l}}
+	w.shrink()
+	if pages, err := l.number("PRAGMA page_count"); err != nil || pages > 600 {
+		t.Errorf("%d pages are left, %v", pages, err)
+	}
+}
+
+func TestASlowWatcherHoldsNobodyUp(t *testing.T) {
+	j := tempJournal(t, Options{})
+	c := j.Watch(t.Context())
+	fill(t, j, 3*watchBuffer)
+	if len(c) != watchBuffer {
+		t.Errorf("%d wait for the watcher", len(c))
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for range c {
+		n++
+	}
+	if n != watchBuffer {
+		t.Errorf("%d came", n)
+	}
+}

@@ -59,7 +59,7 @@ func openFile(path string, readOnly bool) error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fileError(path, err)
 		}
-		if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder needs its x
+		if err := os.Chmod(dir, 0o700); err != nil {
 			return fileError(path, err)
 		}
 	}

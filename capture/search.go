@@ -210,11 +210,11 @@ func (s *search) text(ctx context.Context, tx *sql.Tx, q Query) (some bool, err 
 	return true, nil
 }
 
-// lead lets d lead, unless one of its columns has too many values.
+// lead lets d lead, unless one of its columns has too many values: then it is no more than a
+// condition for whatever led before.
 func (s *search) lead(d ...drive) {
 	for _, one := range d {
 		if len(one.values) > maxDrive {
-			s.drive = nil
 			return
 		}
 	}

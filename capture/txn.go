@@ -38,12 +38,13 @@ type txn struct {
 	bytes    int64
 	notes    []*Note
 	fresh    []Exchange // for the watchers
+	unsealed func(error)
 	wanted   func() bool
 	publish  func([]Exchange)
 
 	exchanges, total int64 // what the journal holds, as of the last commit
 	expire           bool  // look for old ones, too
-	progress         bool  // the last look found some
+	patience         int64 // exchanges under which there is nothing to remove
 }
 
 // forget drops what is remembered of the dictionaries.
@@ -232,6 +233,7 @@ func (t *txn) mask(in *entry) (err error) {
 	}
 	if err != nil { // masked for good, then
 		in.sealed, in.e.Sealed = nil, false
+		t.unsealed(err)
 	}
 	return nil
 }

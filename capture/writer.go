@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,6 +91,12 @@ func (q *queue) giveBack(ops []op) {
 	q.spare = ops[:0]
 }
 
+func (q *queue) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.ops) == 0 && !q.closed
+}
+
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -123,6 +130,7 @@ func (w *writer) loop() {
 		case <-tidy.C:
 			tidy.Reset(tidyEvery)
 			w.t.expire = true
+			w.shrink()
 		}
 		ops, closed := w.j.queue.take()
 		w.write(ops)
@@ -177,10 +185,14 @@ func (w *writer) lost(o *op, err error) {
 	if o.done == nil {
 		w.failed.Add(1)
 	}
-	if w.j.o.Logger != nil {
-		w.j.o.Logger.Warn("recording failed", "error", err)
-	}
+	w.log(slog.LevelDebug, "an exchange was not stored", err)
 	w.j.notice(noticeFailed, &RecordError{Err: err})
+}
+
+func (w *writer) log(level slog.Level, what string, err error) {
+	if w.j.o.Logger != nil {
+		w.j.o.Logger.Log(context.Background(), level, what, "error", err)
+	}
 }
 
 // settle gives back what o held and tells who waits for it.
