@@ -171,8 +171,8 @@ func (s *sheet) head(c *Console, e capture.Exchange, sign string, i ink) *sheet 
 }
 
 // notice begins a log entry that belongs to no exchange.
-func (s *sheet) notice(c *Console, i ink, text string) *sheet {
-	return s.put(faint, c.clock(c.o.Now())).pad(colMark).put(i, s.mark("●")).pad(colText).put(i, text)
+func (s *sheet) notice(c *Console, i ink, text string) {
+	s.put(faint, c.clock(c.o.Now())).pad(colMark).put(i, s.mark("●")).pad(colText).put(i, text)
 }
 
 // answer is the second line of an entry, and, where it failed, the lines that say why.
