@@ -102,7 +102,7 @@ func (c *Console) Lifecycle(e capture.Exchange, p bigcommerce.Payload, err error
 // payload is what a signed payload says, its times against the clock in words.
 func (s *sheet) payload(c *Console, p bigcommerce.Payload, now time.Time) {
 	s.fact("user", plain, person(p.User))
-	if p.Owner.ID != p.User.ID || p.Owner.Email != p.User.Email {
+	if person(p.Owner) != person(p.User) {
 		s.fact("owner", plain, person(p.Owner))
 	}
 	s.fact("url", plain, p.URL)
@@ -154,7 +154,9 @@ func (c *Console) Granted(e capture.Exchange, g bigcommerce.Grant, where string,
 	s.fact("kept in", plain, where)
 	s.fact("context", plain, g.Context)
 	s.fact("user", plain, person(g.User))
-	s.fact("owner", plain, person(g.Owner))
+	if person(g.Owner) != person(g.User) {
+		s.fact("owner", plain, person(g.Owner))
+	}
 	if len(g.Scopes) > 0 {
 		s.pad(colText).put(faint, "scopes").pad(colValue).wrap(plain, colValue, strings.Join(g.Scopes, " ")).line()
 	}

@@ -52,7 +52,9 @@ func (c *Console) Ready(r Ready) {
 	s.row("control", link, r.ControlURL, "")
 	s.callbackRows(r)
 	s.keepRows(r)
-	s.nextRows(r.Next)
+	if len(r.Next) > 0 {
+		s.line().nextRows(r.Next)
+	}
 	c.toOut(s.line())
 }
 
@@ -144,10 +146,7 @@ func (s *sheet) keepRows(r Ready) {
 }
 
 func (s *sheet) nextRows(next []string) {
-	if len(next) == 0 {
-		return
-	}
-	s.line().put(strong, "Next").line()
+	s.put(strong, "Next").line()
 	for _, step := range next {
 		s.pad(2).put(good, s.mark("▶")).pad(4).put(plain, step).line()
 	}
@@ -160,7 +159,7 @@ func (c *Console) Next(steps []string) {
 	}
 	s := c.sheet()
 	s.nextRows(steps)
-	c.toOut(s)
+	c.toOut(s.line())
 }
 
 // row is one line of the card: name, value, and a note where it fits. Rows without a value are
@@ -224,11 +223,11 @@ func (c *Console) Step(n int, title string, ok bool, detail string) {
 		return
 	}
 	s := c.sheet()
-	s.line().verdict(ok).put(plain, " ").put(strong, fmt.Sprintf("%d. %s", n, title)).line()
+	s.verdict(ok).put(plain, " ").put(strong, fmt.Sprintf("%d. %s", n, title)).line()
 	if detail != "" {
 		s.pad(5).wrap(faint, 5, detail).line()
 	}
-	c.toOut(s)
+	c.toOut(s.line())
 }
 
 // stepNames are the demo's steps in their order.
@@ -244,7 +243,6 @@ func (c *Console) Summary(ok bool, steps map[string]bool) {
 		return
 	}
 	s := c.sheet()
-	s.line()
 	for i, name := range stepNames {
 		if i > 0 {
 			s.put(plain, "  ")
