@@ -237,7 +237,7 @@ func (d *ngrokDoor) publicURL() string {
 func (d *ngrokDoor) accept() (net.Conn, error) {
 	c, err := d.endpoint.Accept()
 	if err == nil {
-		return c, nil
+		return stream{c}, nil
 	}
 	if codeOf(err) == "" {
 		return nil, &Error{

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.ngrok.com/muxado/v2"
@@ -27,60 +26,48 @@ func (s *session) connect(ctx context.Context, bindID, visitor string) (net.Conn
 	if err != nil {
 		return nil, err
 	}
-	return &stream{Stream: str}, nil
+	return stream{str}, nil
 }
 
-// stream is a visitor's connection that can always be closed.
-type stream struct {
-	muxado.Stream
-	once    sync.Once
-	writing atomic.Int32
-}
+// stream is a visitor's connection, without muxado's traps (v2.0.2).
+type stream struct{ muxado.Stream }
 
 const (
-	lastWords   = time.Millisecond // for what the agent still has to say
-	drainedMost = 512 << 10        // twice a stream's window
+	closeLimit  = 10 * time.Millisecond
+	drainedMost = 512 << 10 // twice a stream's window
 )
 
-// Write hands bytes to the agent; it waits while the agent's window is full.
-func (c *stream) Write(b []byte) (int, error) {
-	c.writing.Add(1)
-	defer c.writing.Add(-1)
-	return c.Stream.Write(b)
-}
-
 // SetDeadline limits reading alone, see SetWriteDeadline.
-func (c *stream) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+func (c stream) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
-// SetWriteDeadline does nothing: an expired one corrupts the session (muxado v2.0.2).
-func (c *stream) SetWriteDeadline(time.Time) error { return nil }
+// SetWriteDeadline does nothing: one that expires corrupts the session.
+func (c stream) SetWriteDeadline(time.Time) error { return nil }
 
-// Close ends the connection at once. A writer that waits for the window has the stream's lock, so
-// it is not waited for: it ends with the agent's reader or with the session.
-func (c *stream) Close() error {
-	c.once.Do(func() {
-		if c.writing.Load() == 0 {
-			c.end()
-		} else {
-			go c.end()
-		}
-	})
-	return nil
-}
-
-// end reads a little before it closes. An agent that waits for a full window is not woken by a
-// close: what is read here opens the window, and what it sends then meets a reset.
-func (c *stream) end() {
-	c.SetReadDeadline(time.Now().Add(lastWords))
+// Close ends the connection at once. A writer that waits for the window holds the lock that
+// closing needs, so closing is not waited for long: it ends with the agent's reader or with the
+// session. And an agent that waits for the window is not woken by a close: reading on opens its
+// window, and what it sends then meets a reset. A closed stream gives what it still holds and then
+// an error, without waiting.
+func (c stream) Close() error {
+	c.SetReadDeadline(time.Time{}) // one that has passed would keep what is held
+	done := make(chan error, 1)
+	go func() { done <- c.Stream.Close() }()
 	buf := make([]byte, 16<<10)
 	for read := 0; read < drainedMost; {
-		n, err := c.Stream.Read(buf)
+		n, err := c.Read(buf)
 		if err != nil {
 			break
 		}
 		read += n
 	}
-	c.Stream.Close()
+	limit := time.NewTimer(closeLimit)
+	defer limit.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-limit.C:
+		return nil
+	}
 }
 
 // pace keeps a burst of visitors from overflowing the agent. An agent queues 128 streams that it
