@@ -13,7 +13,7 @@ import (
 type canned struct{ body []byte }
 
 func (c canned) RoundTrip(*http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: 200, Proto: "HTTP/1.1", ContentLength: int64(len(c.body)),
+	return &http.Response{StatusCode: http.StatusOK, Proto: "HTTP/1.1", ContentLength: int64(len(c.body)),
 		Header: http.Header{"Content-Type": {"application/json"}, "X-Rate-Limit-Requests-Left": {"149"},
 			"Date": {"Mon, 23 Nov 2026 05:00:00 GMT"}},
 		Body: io.NopCloser(bytes.NewReader(c.body))}, nil
@@ -46,7 +46,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 }
 
 func roundTrip(b *testing.B, rt http.RoundTripper) {
-	req, err := http.NewRequestWithContext(context.Background(), "GET",
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet,
 		"https://api.bigcommerce.com/stores/abc123/v3/catalog/products?include=images", nil)
 	if err != nil {
 		b.Fatal(err)

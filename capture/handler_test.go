@@ -137,7 +137,7 @@ func TestABurstOfWebhooksIsAcknowledgedAndKept(t *testing.T) {
 	for i := range n {
 		all.Go(func() {
 			body := fmt.Sprintf(`{"scope":"store/order/created","data":{"id":%d}}`, i)
-			r := httptest.NewRequest("POST", fmt.Sprintf("/webhooks?n=%d", i), strings.NewReader(body))
+			r := httptest.NewRequest(http.MethodPost, fmt.Sprintf("/webhooks?n=%d", i), strings.NewReader(body))
 			w := httptest.NewRecorder()
 			start := time.Now()
 			h.ServeHTTP(w, r)

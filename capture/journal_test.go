@@ -156,7 +156,7 @@ func TestAnAPICallIsRecordedBehindItsResponse(t *testing.T) {
 	defer up.Close()
 	client := &http.Client{Transport: j.RoundTripper(capture.API, http.DefaultTransport)}
 	ctx := capture.WithTarget(context.Background(), "/k/sesame/v3/x", "1.2.3.4:5")
-	req, _ := http.NewRequestWithContext(ctx, "POST", up.URL+"/stores/abc/v3/x", strings.NewReader("hello"))
+	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, up.URL+"/stores/abc/v3/x", strings.NewReader("hello"))
 	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)

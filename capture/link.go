@@ -75,7 +75,7 @@ func (l *link) query(each func(row []driver.Value) error, sql string, args ...dr
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what went wrong, Next has told
 	row := make([]driver.Value, len(rows.Columns()))
 	for {
 		switch err := rows.Next(row); {

@@ -110,7 +110,7 @@ func TestWhatWaitsForItsDeliveryIsSpared(t *testing.T) {
 		}
 	}))
 	for range 8 {
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/webhooks", nil))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/webhooks", nil))
 	}
 	for range 20 {
 		if _, err := j.Add(context.Background(), Exchange{Target: "/other"}); err != nil {
@@ -149,7 +149,7 @@ func TestAFullDiskStopsTheRecordAndNotTheTraffic(t *testing.T) {
 	limitPages(t, j, 60)
 	rt := j.RoundTripper(API, canned{bytes.Repeat([]byte("x"), 100_000)})
 	for i := range 20 {
-		req := httptest.NewRequest("GET", fmt.Sprintf("https://api.bigcommerce.com/stores/abc/v3/%d", i), nil)
+		req := httptest.NewRequest(http.MethodGet, fmt.Sprintf("https://api.bigcommerce.com/stores/abc/v3/%d", i), nil)
 		resp, err := rt.RoundTrip(req)
 		if err != nil {
 			t.Fatal(err)
@@ -191,7 +191,7 @@ func TestOverItsBudgetTheRecorderKeepsTheFactsAndDropsBodies(t *testing.T) {
 	j := tempJournal(t, Options{})
 	j.buffers.max = 64 << 10
 	rt := j.RoundTripper(API, canned{bytes.Repeat([]byte("x"), 100_000)})
-	resp, err := rt.RoundTrip(httptest.NewRequest("GET", "https://api.bigcommerce.com/v3/x", nil))
+	resp, err := rt.RoundTrip(httptest.NewRequest(http.MethodGet, "https://api.bigcommerce.com/v3/x", nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"bcdev/capture"
@@ -62,7 +64,7 @@ func TestHowACallEndsIsRecorded(t *testing.T) {
 	} {
 		j, _ := open(t, capture.Options{})
 		ctx, cancel := context.WithCancel(context.Background())
-		req, err := http.NewRequestWithContext(ctx, "GET", up.URL+c.path, nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, up.URL+c.path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,9 +115,9 @@ func TestARetriedBodyIsRecordedOnce(t *testing.T) {
 		if string(got) != "whole body" || err != nil {
 			t.Errorf("sent %q, %v", got, err)
 		}
-		return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{}}, nil
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Header: http.Header{}}, nil
 	}))
-	req, err := http.NewRequest("POST", "http://h/", strings.NewReader("whole body"))
+	req, err := http.NewRequest(http.MethodPost, "http://h/", strings.NewReader("whole body"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,13 +142,53 @@ func TestAttemptsFollowTheirCall(t *testing.T) {
 		n.Set(func(e *capture.Exchange) { e.Attempt = 2 })
 		return nil, errors.New("broken")
 	}))
-	if _, err := rt.RoundTrip(httptest.NewRequest("GET", "http://h/v3/x", nil)); err == nil {
+	if _, err := rt.RoundTrip(httptest.NewRequest(http.MethodGet, "http://h/v3/x", nil)); err == nil {
 		t.Fatal("no error")
 	}
 	flush(t, j)
 	e := get(t, j, "1")
 	if es := find(t, j, capture.Query{Of: e.ID}); e.Attempt != 2 || len(es) != 1 || es[0].Status != 429 {
 		t.Errorf("got %+v, %+v", e, es)
+	}
+}
+
+func TestManyCallsAtOnceAreEachRecordedOnce(t *testing.T) {
+	const workers, each = 16, 20
+	j, _ := open(t, capture.Options{})
+	watched := j.Watch(t.Context())
+	go func() {
+		for e := range watched {
+			_ = e.Request.Header.Get("X-N")
+		}
+	}()
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
+	defer up.Close()
+	client := apiClient(j)
+	var all sync.WaitGroup
+	for i := range workers {
+		all.Go(func() {
+			for k := range each {
+				text := fmt.Sprintf("%d of %d", k, i)
+				resp, err := client.Post(up.URL+"/stores/abc/v3/"+text, "text/plain", strings.NewReader(text))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				drain(resp, nil)
+			}
+		})
+	}
+	all.Wait()
+	flush(t, j)
+	seen := map[string]bool{}
+	for _, e := range find(t, j, capture.Query{Limit: 1000, Bodies: true}) {
+		if string(e.Request.Body) != string(e.Response.Body) || !strings.HasSuffix(e.Target, strings.ReplaceAll(string(e.Request.Body), " ", "%20")) {
+			t.Errorf("%s: %q, %q", e.Target, e.Request.Body, e.Response.Body)
+		}
+		seen[string(e.Request.Body)] = true
+	}
+	if len(seen) != workers*each {
+		t.Errorf("%d of %d", len(seen), workers*each)
 	}
 }
 

@@ -72,6 +72,9 @@ func steps(t *testing.T, j *Journal, q Query) []string {
 		}
 		lines = append(lines, line)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return lines
 }
 

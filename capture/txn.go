@@ -199,9 +199,7 @@ func (t *txn) lookUp(cache map[string]int64, text, find, insert string) (int64, 
 
 // add stores a whole exchange and returns its ID.
 func (t *txn) add(in *entry) (int64, error) {
-	if err := t.mask(in); err != nil {
-		return 0, err
-	}
+	t.mask(in)
 	e := in.e
 	t.head = appendHead(t.head[:0], &e.Request, &e.Response)
 	kept := int64(len(t.head)+len(e.Request.Body)+len(e.Response.Body)+len(e.Detail)+len(in.sealed)) + 200
@@ -220,10 +218,11 @@ func (t *txn) add(in *entry) (int64, error) {
 	return id, nil
 }
 
-func (t *txn) mask(in *entry) (err error) {
+func (t *txn) mask(in *entry) {
 	if in.masked {
-		return nil
+		return
 	}
+	var err error
 	in.masked = true
 	if in.copied {
 		in.sealed, err = t.masker.recorded(in.e)
@@ -235,7 +234,6 @@ func (t *txn) mask(in *entry) (err error) {
 		in.sealed, in.e.Sealed = nil, false
 		t.unsealed(err)
 	}
-	return nil
 }
 
 // complete fills in what the makers of exchanges may leave to us.
