@@ -188,6 +188,7 @@ func (f *forward) decide(host string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAc
 		if err != nil {
 			return nil, err
 		}
+		t.pulse.start = time.Now() // the client can send from now on
 		return f.p.keep(conn, nil, t.pulse), nil
 	}
 	return &goproxy.ConnectAction{Action: goproxy.ConnectAccept}, net.JoinHostPort(t.host, "443")

@@ -79,7 +79,7 @@ func (c *call) storeHeader(in http.Header) http.Header {
 		if p.o.ClientHeader && p.o.ClientID != "" {
 			out["X-Auth-Client"] = p.values.client
 		}
-		for name, values := range p.reserved {
+		for name, values := range p.added {
 			if _, sent := out[name]; !sent {
 				out[name] = values
 			}

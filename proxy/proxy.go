@@ -62,7 +62,7 @@ type Options struct {
 	Quota   func(store string, h http.Header)              // every answer's header
 	Refused func(r *http.Request, code, message string)    // answers of our own that never reached the chain
 	Notice  func(string)                                   // what a person should hear once
-	Faults  *Faults                                        // injected faults; nil: none
+	Faults  *Faults                                        // injected faults, which may be added later; nil: none
 	Proxy   func(upstream *http.Request) (*url.URL, error) // a proxy on the way, used by CONNECT only; nil: none
 
 	Timeout     time.Duration // until upstream's answer begins; 0 means 2 minutes
@@ -94,7 +94,7 @@ type Proxy struct {
 	quotas     quotas
 	gates      gates
 	storefront *minter
-	reserved   http.Header // Options.Headers, canonical
+	added      http.Header // Options.Headers, canonical
 	values     values
 	ownToken   sync.Once // the notice about a client's own X-Auth-Token
 
@@ -113,9 +113,9 @@ func New(o Options) (*Proxy, error) {
 		return nil, err
 	}
 	o.defaults()
-	p := &Proxy{o: o, log: o.Logger, reserved: http.Header{}, tuns: map[*tunnelConn]struct{}{}}
+	p := &Proxy{o: o, log: o.Logger, added: http.Header{}, tuns: map[*tunnelConn]struct{}{}}
 	for name, values := range o.Headers {
-		p.reserved[http.CanonicalHeaderKey(name)] = values
+		p.added[http.CanonicalHeaderKey(name)] = values
 	}
 	p.transport, p.warm = newTransport(o)
 	p.upstream = p.transport

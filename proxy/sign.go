@@ -57,7 +57,8 @@ func (p *Proxy) destination(req *http.Request) (destination, error) {
 	}
 	c := callOf(req.Context())
 	if c != nil && c.kind == kindStorefront {
-		if base := p.o.Storefront(c.store, c.channel); base.Host == u.Host && base.Scheme == u.Scheme && strings.HasSuffix(raw, "/graphql") {
+		base := p.o.Storefront(c.store, c.channel)
+		if base != nil && base.Host == u.Host && base.Scheme == u.Scheme && strings.HasSuffix(raw, "/graphql") {
 			return destination{kind: kindStorefront, store: c.store, channel: c.channel, graphql: true}, nil
 		}
 		return destination{}, errDestination
