@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -60,6 +62,33 @@ func (s *session) upstreamTransport() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.Proxy = s.upstreamProxy()
 	return t
+}
+
+// home is the person's folder by the environment, or nothing.
+func (p *program) home() string {
+	if runtime.GOOS == "windows" {
+		return lookup(p.Env, "USERPROFILE")
+	}
+	return lookup(p.Env, "HOME")
+}
+
+// userConfigDir is where programs keep configuration, or nothing on a machine without a home:
+// then only ./bcdev.yaml is looked for.
+func (p *program) userConfigDir() string {
+	if runtime.GOOS == "windows" {
+		return lookup(p.Env, "AppData")
+	}
+	if dir := lookup(p.Env, "XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
+		return dir
+	}
+	home := p.home()
+	if home == "" {
+		return ""
+	}
+	if runtime.GOOS == "darwin" {
+		return filepath.Join(home, "Library", "Application Support")
+	}
+	return filepath.Join(home, ".config")
 }
 
 // stateTaken says that another bcdev runs on the same state folder.

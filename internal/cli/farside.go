@@ -83,7 +83,7 @@ func (f *farSide) apply(cfg *config.Config) {
 	cfg.Tunnel.Authtoken = secret(f.authtoken)
 	cfg.Tunnel.ConnectURL, cfg.Tunnel.ConnectCAs = f.edge.AgentAddr(), f.caFile
 	cfg.BigCommerce.LoginURL, cfg.BigCommerce.APIURL = f.url(), f.url()
-	cfg.BigCommerce.StorefrontURL = f.url()
+	cfg.BigCommerce.StorefrontURL = f.url() + "/storefront/{hash}"
 }
 
 func (f *farSide) close() {

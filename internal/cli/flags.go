@@ -57,13 +57,9 @@ func (p *program) config(c *configured) (*config.Config, error) {
 	if c == nil {
 		c = &configured{}
 	}
-	userDir, err := os.UserConfigDir()
-	if err != nil {
-		userDir = "" // a machine without a home: only ./bcdev.yaml is looked for
-	}
 	return config.Load(config.Options{
 		File: p.configFile, Explicit: p.configFile != "", Env: p.Env, Flags: c.values,
-		AllowUpstream: c.allowUpstream, AllowLAN: c.allowLAN, Dir: p.Dir, UserConfigDir: userDir,
+		AllowUpstream: c.allowUpstream, AllowLAN: c.allowLAN, Dir: p.Dir, UserConfigDir: p.userConfigDir(),
 	})
 }
 

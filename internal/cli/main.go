@@ -130,8 +130,9 @@ func (p *program) console() *console.Console { return p.consoleAt(nil) }
 // consoleAt tells times against another clock; nil is the real one.
 func (p *program) consoleAt(now func() time.Time) *console.Console {
 	color, width := console.Decide(p.Out, p.Env, p.noColor)
+	errColor, _ := console.Decide(p.Err, p.Env, p.noColor)
 	return console.New(console.Options{
-		Out: p.Out, Err: p.Err, JSON: p.json, Color: color, ASCII: !console.UTF8(p.Env), Width: width,
+		Out: p.Out, Err: p.Err, JSON: p.json, Color: color, ErrColor: errColor, ASCII: !console.UTF8(p.Env), Width: width,
 		Verbose: p.verbose, Interactive: isTerminal(p.Out), Now: now,
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -148,11 +148,7 @@ func (s *session) authtoken() (redact.Secret, error) {
 	if s.cfg.Tunnel.Authtoken != "" {
 		return s.cfg.Tunnel.Authtoken, nil
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", nil // no home, no file; the tunnel says what is missing
-	}
-	token, source, err := config.NgrokToken(s.p.Env, home, runtime.GOOS)
+	token, source, err := config.NgrokToken(s.p.Env, s.p.home(), runtime.GOOS)
 	if err != nil {
 		return "", misused("mend the file, or set NGROK_AUTHTOKEN", "reading ngrok's own configuration: %w", err)
 	}
@@ -173,7 +169,7 @@ func (s *session) ready() console.Ready {
 			"uninstall": s.callbackURL(paths.Uninstall), "remove_user": s.callbackURL(paths.RemoveUser),
 			"webhooks": s.callbackURL(s.cfg.App.Webhooks),
 		},
-		Forward: s.cfg.App.ForwardTo, VaultWhere: s.vault.Where(), StateDir: s.state,
+		Forward: s.cfg.App.ForwardTo, VaultWhere: s.vault.Where(), StateDir: s.state, JournalPath: filepath.Join(s.state, journalFile),
 		DraftApps: console.DraftApps,
 	}
 	if s.cfg.Tunnel.Provider == "none" {

@@ -19,8 +19,7 @@ type InstallRequest struct {
 	Store string `json:"store"` // default: the sandbox's store; a new hash opens a new store
 	// Scope replaces what the portal has ticked, exactly.
 	Scope []string `json:"scope"`
-	// Callback is the auth callback to open instead of the registered one. When none is
-	// registered, it becomes the registered one.
+	// Callback is the auth callback to open instead of the registered one, which it replaces.
 	Callback string `json:"callback"`
 	// External adds the external_install parameter of an install that began at a link.
 	External bool `json:"external"`
@@ -103,8 +102,7 @@ func (s *Sandbox) prepare(in InstallRequest) (installOrder, error) {
 	return o, nil
 }
 
-// registerAuth fills in the registered auth callback, or registers the given one when there is
-// none yet.
+// registerAuth fills in the registered auth callback, or registers the given one.
 func (s *Sandbox) registerAuth(callback *string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,9 +116,7 @@ func (s *Sandbox) registerAuth(callback *string) error {
 	if _, err := callbackURL(*callback, nil); err != nil {
 		return err
 	}
-	if s.callbacks.Auth == "" {
-		s.callbacks.Auth = *callback
-	}
+	s.callbacks.Auth = *callback // as if it had just been saved in the portal
 	return nil
 }
 
