@@ -46,7 +46,7 @@ func (s stream) SetWriteDeadline(time.Time) error { return nil }
 // for the window is not woken by a close: reading on opens his window, and what he sends then
 // meets a reset. A closed stream gives what it still holds and then an error, without waiting.
 func (s stream) Close() error {
-	s.SetReadDeadline(time.Time{}) // one that has passed would keep what is held
+	_ = s.SetReadDeadline(time.Time{}) // one that has passed would keep what is held
 	done := make(chan error, 1)
 	go func() { done <- s.Conn.Close() }()
 	buf := make([]byte, 16<<10)

@@ -258,7 +258,7 @@ func (d *ngrokDoor) shut() {
 		d.leave()
 	}
 	d.mu.Unlock()
-	d.endpoint.Close()
+	_ = d.endpoint.Close() // whatever it says, the session goes next
 }
 
 func (d *ngrokDoor) gone() <-chan struct{} { return d.away }
@@ -269,7 +269,7 @@ func (d *ngrokDoor) release() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		d.agent.Disconnect()
+		_ = d.agent.Disconnect() // it says that the link is gone, which is the aim
 	}()
 	limit := time.NewTimer(disconnectLimit)
 	defer limit.Stop()

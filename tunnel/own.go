@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +14,7 @@ import (
 // and publicURL is where the world finds them. Whether that tunnel stands is not known here, so
 // the state is Up as long as the listener is open.
 func Listen(addr, publicURL string) (*Tunnel, error) {
-	ln, err := net.Listen("tcp", addr)
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, &Error{
 			Text: fmt.Sprintf("cannot listen on %s: %s", clean(addr), clean(rootText(err))),

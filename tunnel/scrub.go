@@ -13,10 +13,12 @@ type scrubber struct {
 	scrub func(string) string
 }
 
+// Enabled reports whether diagnostics are wanted at all.
 func (s scrubber) Enabled(ctx context.Context, _ slog.Level) bool {
 	return s.next.Enabled(ctx, slog.LevelDebug)
 }
 
+// Handle hands a record on, scrubbed.
 func (s scrubber) Handle(ctx context.Context, r slog.Record) error {
 	out := slog.NewRecord(r.Time, slog.LevelDebug, "ngrok: "+clean(s.scrub(r.Message)), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
@@ -26,6 +28,7 @@ func (s scrubber) Handle(ctx context.Context, r slog.Record) error {
 	return s.next.Handle(ctx, out)
 }
 
+// WithAttrs scrubs attributes that every record will have.
 func (s scrubber) WithAttrs(attrs []slog.Attr) slog.Handler {
 	clean := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
@@ -34,6 +37,7 @@ func (s scrubber) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return scrubber{s.next.WithAttrs(clean), s.scrub}
 }
 
+// WithGroup keeps the names of groups as they are.
 func (s scrubber) WithGroup(name string) slog.Handler {
 	return scrubber{s.next.WithGroup(name), s.scrub}
 }

@@ -142,7 +142,7 @@ func (t *Tunnel) Close() error {
 // ngrok's library hangs, and some milliseconds where it does not.
 func (t *Tunnel) Drop() {
 	t.cutOnce.Do(func() { close(t.cut) })
-	t.Close()
+	_ = t.Close()
 	t.wait()
 }
 
@@ -184,7 +184,7 @@ func (t *Tunnel) wind(shut func()) {
 	}
 	t.door.release()
 	for _, c := range t.open() {
-		c.Close()
+		_ = c.Close()
 	}
 	t.link.finish()
 	close(t.ended)
@@ -229,7 +229,7 @@ func (t *Tunnel) pump() {
 		select {
 		case t.conns <- c:
 		case <-t.closing:
-			c.Close()
+			_ = c.Close()
 		}
 	}
 }

@@ -200,7 +200,7 @@ func TestAReconnectTokenKeepsTheName(t *testing.T) {
 }
 
 func response(body string) *http.Response {
-	return &http.Response{StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body))}
+	return &http.Response{StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body))}
 }
 
 func visit(t *testing.T, e *Edge, url string) string {
@@ -267,7 +267,7 @@ func TestANameWithoutAnAgentIsOffline(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	b, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != 404 || resp.Header.Get("Ngrok-Error-Code") != "ERR_NGROK_3200" || !strings.Contains(string(b), "nobody.localhost is offline") {
+	if resp.StatusCode != http.StatusNotFound || resp.Header.Get("Ngrok-Error-Code") != "ERR_NGROK_3200" || !strings.Contains(string(b), "nobody.localhost is offline") {
 		t.Errorf("got %d %v %q", resp.StatusCode, resp.Header, b)
 	}
 }

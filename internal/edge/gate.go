@@ -32,6 +32,7 @@ func (g *gate) expect(d time.Duration) {
 	g.silence.Store(int64(min(d, longestSilence)))
 }
 
+// Read waits for the agent as long as it may be silent.
 func (g *gate) Read(b []byte) (int, error) {
 	limit := time.Duration(g.silence.Load())
 	if err := g.SetReadDeadline(time.Now().Add(limit)); err != nil {
@@ -44,6 +45,7 @@ func (g *gate) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Write waits while the hole is open.
 func (g *gate) Write(b []byte) (int, error) {
 	if err := g.hole.pass(g.closed, longestSilence); err != nil {
 		return 0, err
@@ -51,6 +53,7 @@ func (g *gate) Write(b []byte) (int, error) {
 	return g.Conn.Write(b)
 }
 
+// Close ends the connection and whoever waits at the hole.
 func (g *gate) Close() error {
 	g.once.Do(func() { close(g.closed) })
 	return g.Conn.Close()

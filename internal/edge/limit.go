@@ -15,6 +15,7 @@ func limited(ln net.Listener, most int) net.Listener {
 	return &limiter{ln, make(chan struct{}, most)}
 }
 
+// Accept waits for a slot and then for a connection.
 func (l *limiter) Accept() (net.Conn, error) {
 	l.slots <- struct{}{}
 	c, err := l.Listener.Accept()
@@ -30,6 +31,7 @@ type limitedConn struct {
 	free func()
 }
 
+// Close gives the slot back.
 func (c *limitedConn) Close() error {
 	defer c.free()
 	return c.Conn.Close()

@@ -39,7 +39,7 @@ func (e *Edge) servePublic(ln net.Listener) {
 			},
 		},
 	}
-	e.wg.Go(func() { e.server.ServeTLS(limited(ln, maxVisitors), "", "") })
+	e.wg.Go(func() { _ = e.server.ServeTLS(limited(ln, maxVisitors), "", "") })
 }
 
 func (e *Edge) closePublic() error {
@@ -168,6 +168,7 @@ func (ep *endpoint) offline() { go ep.transport.CloseIdleConnections() }
 // buffers are reused for copying bodies.
 type buffers struct{ pool sync.Pool }
 
+// Get returns a buffer of 32 KiB.
 func (b *buffers) Get() []byte {
 	if p, ok := b.pool.Get().(*[]byte); ok {
 		return *p
@@ -175,4 +176,5 @@ func (b *buffers) Get() []byte {
 	return make([]byte, 32<<10)
 }
 
+// Put takes a buffer back.
 func (b *buffers) Put(p []byte) { b.pool.Put(&p) }

@@ -96,14 +96,14 @@ func (s *session) serve() {
 		}
 		s.edge.wg.Go(func() {
 			defer func() { <-s.busy }()
-			defer str.Close()
+			defer func() { _ = str.Close() }()
 			s.answer(str)
 		})
 	}
 }
 
 func (s *session) answer(str muxado.Stream) {
-	str.SetReadDeadline(time.Now().Add(requestLimit))
+	_ = str.SetReadDeadline(time.Now().Add(requestLimit))
 	var kind uint32
 	if binary.Read(str, binary.BigEndian, &kind) != nil {
 		return
@@ -134,7 +134,7 @@ func (s *session) answer(str muxado.Stream) {
 
 // echo answers heartbeats until the stream ends.
 func echo(str muxado.Stream) {
-	str.SetReadDeadline(time.Time{})
+	_ = str.SetReadDeadline(time.Time{})
 	beat := make([]byte, 4)
 	for {
 		if _, err := io.ReadFull(str, beat); err != nil {
@@ -153,7 +153,7 @@ func answerWith[T any](str muxado.Stream, f func(T) any) {
 		return
 	}
 	if b, err := json.Marshal(f(request)); err == nil {
-		str.Write(b)
+		_, _ = str.Write(b)
 	}
 }
 
@@ -217,8 +217,8 @@ func (s *session) close() {
 		close(s.done)
 		s.late.Stop()
 		s.edge.leave(s)
-		s.mux.Close() // says goodbye for up to 250 ms
-		s.gate.Close()
+		_ = s.mux.Close() // says goodbye for up to 250 ms
+		_ = s.gate.Close()
 	})
 }
 

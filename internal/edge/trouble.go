@@ -80,7 +80,7 @@ func (s *session) stop(m stopTunnel) error {
 	if err != nil {
 		return fmt.Errorf("stopping an endpoint: %w", err)
 	}
-	defer str.Close()
+	defer func() { _ = str.Close() }()
 	if _, err := str.Write(append(binary.BigEndian.AppendUint32(nil, typeStopTunnel), body...)); err != nil {
 		return fmt.Errorf("stopping an endpoint: %w", err)
 	}
