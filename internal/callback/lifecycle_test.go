@@ -224,6 +224,20 @@ func TestADeepLinkLeadsNowhereElse(t *testing.T) {
 	}
 }
 
+func TestTextOfAPayloadIsShownWithoutItsTricks(t *testing.T) {
+	d := openDoor(t, nil)
+	p := merchant
+	p.User.Email = "a\u202egro.live\x1b]0;x\x07<b>@example.com"
+	token, err := app.SignPayload(p, today)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, page := d.get("/load?signed_payload_jwt=" + token)
+	if strings.ContainsAny(page, "\u202e\x1b\x07") || strings.Contains(page, "<b>") || !strings.Contains(page, "gro.live") {
+		t.Errorf("the page shows\n%q", page)
+	}
+}
+
 func TestAQueryWithoutEndIsRefused(t *testing.T) {
 	d := openDoor(t, nil)
 	for _, path := range []string{"/auth", "/load", "/uninstall"} {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bcdev/capture"
+	"bcdev/internal/redact"
 )
 
 // keepTimeout is how long the journal may take to have an attempt.
@@ -92,7 +93,15 @@ func (d *Deliverer) keep(ctx context.Context, e capture.Exchange) capture.Exchan
 		}
 		e.ID = id
 	}
+	e = shown(e)
 	d.o.Told(e)
+	return e
+}
+
+// shown is e as the journal shows it: what is told may end up on a screen.
+func shown(e capture.Exchange) capture.Exchange {
+	e.Target, _ = redact.Target(e.Target)
+	e.Request.Header, e.Response.Header = redact.Header(e.Request.Header), redact.Header(e.Response.Header)
 	return e
 }
 

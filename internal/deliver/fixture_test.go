@@ -46,6 +46,9 @@ func TestAFixtureHoldsNoSecretAndCanBeReplayed(t *testing.T) {
 	if strings.Contains(string(file), token) || strings.Contains(string(file), "verysecret") || strings.Contains(string(file), "192.0.2.1") {
 		t.Errorf("the fixture holds a secret:\n%s", file)
 	}
+	if !strings.Contains(string(file), "signed_payload_jwt={{signed_payload_jwt}}&state=1&") {
+		t.Errorf("the fixture does not name what is missing:\n%s", file)
+	}
 	back, err := deliver.ReadFixture(bytes.NewReader(file))
 	if err != nil {
 		t.Fatal(err)

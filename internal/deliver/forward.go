@@ -28,7 +28,7 @@ func (d *Deliverer) Forward(w http.ResponseWriter, r *http.Request, e capture.Ex
 		return false
 	}
 	if err := d.check(to.url); err != nil {
-		showFailure(w, to.url, err)
+		d.showFailure(w, to.url, err)
 		return true
 	}
 	d.pass(w, r, e, to)
@@ -58,7 +58,7 @@ func (d *Deliverer) pass(w http.ResponseWriter, r *http.Request, e capture.Excha
 				err = context.DeadlineExceeded
 			}
 			trip.err = err
-			showFailure(w, to.url, err)
+			d.showFailure(w, to.url, err)
 		},
 	}
 	proxy.ServeHTTP(w, r.WithContext(ctx))

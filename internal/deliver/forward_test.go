@@ -2,6 +2,7 @@ package deliver_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -99,6 +100,9 @@ func TestTheAppsOwnAnswerGoesBack(t *testing.T) {
 		string(e.Response.Body) != "moved" || e.Host != a.url(t).Host {
 		t.Errorf("kept as %+v", e)
 	}
+	if shown := fmt.Sprint(told[0]); strings.Contains(shown, "k3b9x0q2m5w7") || strings.Contains(shown, "abcdefghijkl") {
+		t.Errorf("code or cookie is told: %s", shown)
+	}
 	if strings.Contains(e.Target, "k3b9x0q2m5w7") {
 		t.Error("the code is in the journal")
 	}
@@ -155,6 +159,32 @@ func TestWhileTheAppIsDownThePageTriesAgain(t *testing.T) {
 	kept := deliveries(t, j)
 	if len(kept) != 1 || kept[0].Status != 0 || kept[0].Verdict != deliver.Failing || !strings.Contains(kept[0].Err, "not running") {
 		t.Errorf("kept %+v", kept)
+	}
+}
+
+func TestAPageThatWaitsForLongAsksLessOften(t *testing.T) {
+	a := startApp(t, nil)
+	up := false
+	d := deliverer(t, nil, a, func(o *deliver.Options) { o.DialContext = dialWhen(func() bool { return up }) })
+	ask := func() string {
+		w := httptest.NewRecorder()
+		d.Forward(w, browse("/load"), capture.Exchange{Kind: capture.Load})
+		return w.Header().Get("Retry-After")
+	}
+	for range 20 {
+		if got := ask(); got != "3" {
+			t.Fatalf("again in %s s", got)
+		}
+	}
+	if got := ask(); got != "15" {
+		t.Errorf("then again in %s s", got)
+	}
+	up = true
+	ask()
+	a.CloseClientConnections()
+	up = false
+	if got := ask(); got != "3" {
+		t.Errorf("after the app was there, again in %q s", got)
 	}
 }
 

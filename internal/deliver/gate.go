@@ -16,6 +16,7 @@ type gates struct {
 
 	mu     sync.Mutex
 	byHost map[string]*gate
+	missed map[string]int // browsers sent away since the app was last reached
 }
 
 type gate struct {
@@ -25,7 +26,15 @@ type gate struct {
 }
 
 func newGates(backoff func(int) time.Duration) *gates {
-	return &gates{backoff: backoff, byHost: map[string]*gate{}}
+	return &gates{backoff: backoff, byHost: map[string]*gate{}, missed: map[string]int{}}
+}
+
+// miss counts a browser that found nobody at host, and returns how often that happened in a row.
+func (g *gates) miss(host string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.missed[host]++
+	return g.missed[host]
 }
 
 // enter asks to deliver to host. While the app is down one delivery at a time may try, after the
@@ -77,6 +86,7 @@ func (g *gates) reached(host string) bool {
 	defer g.mu.Unlock()
 	_, closed := g.byHost[host]
 	delete(g.byHost, host)
+	delete(g.missed, host)
 	return closed
 }
 

@@ -303,7 +303,7 @@ func (d *Deliverer) postpone(ctx context.Context, job waiting, due time.Time, re
 	}
 	if a != nil {
 		a.ID = id
-		d.o.Told(*a)
+		d.o.Told(shown(*a))
 	}
 	job.Attempts++
 	job.Last = reason
@@ -325,7 +325,7 @@ func (d *Deliverer) done(ctx context.Context, job waiting, a capture.Exchange) o
 		return outcome{do: postponed, job: job, due: d.o.Now().Add(d.o.Backoff(job.Attempts + 1))}
 	}
 	a.ID = id
-	d.o.Told(a)
+	d.o.Told(shown(a))
 	return outcome{do: finished, job: job}
 }
 

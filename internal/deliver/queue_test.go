@@ -276,11 +276,45 @@ func TestAPassedCallbackWakesTheQueue(t *testing.T) {
 		t.Fatal("the app is down")
 	}
 	for range 2 {
-		<-told
+		select {
+		case <-told:
+		case <-time.After(4 * time.Second): // before the queue looks by itself
+			t.Fatal("the queue was not woken")
+		}
 	}
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAnAppThatIsDownIsAskedOnceForTheWholeQueue(t *testing.T) {
+	j := openJournal(t)
+	a := startApp(t, nil)
+	const n = 30
+	for i := range n {
+		arrive(t, j, fmt.Sprint("k", i), capture.Hook, hook(`{}`))
+	}
+	looked := make(chan struct{}, 1000)
+	dials := 0
+	_, stop := run(t, j, a, func(o *deliver.Options) {
+		o.Parallel = 1
+		o.Backoff = func(int) time.Duration { return time.Hour }
+		o.DialContext = dialWhen(func() bool { dials++; return false })
+		o.To = func(capture.Exchange) (*url.URL, bool) {
+			looked <- struct{}{}
+			return a.url(t), true
+		}
+	})
+	for range n {
+		<-looked
+	}
+	stop()
+	if dials != 1 {
+		t.Errorf("%d dials for %d deliveries", dials, n)
+	}
+	if got := waiting(t, j); got != n {
+		t.Errorf("%d wait", got)
 	}
 }
 
