@@ -206,7 +206,7 @@ func BenchmarkFirstCall(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				req, _ := http.NewRequest("GET", up.URL+"/stores/aaa111/v3/x", nil)
+				req, _ := http.NewRequest(http.MethodGet, up.URL+"/stores/aaa111/v3/x", nil)
 				b.StartTimer()
 				res, err := p.Transport().RoundTrip(req)
 				if err != nil {

@@ -31,15 +31,15 @@ func (b *patientBody) Read(p []byte) (int, error) {
 	}
 	b.deadline(time.Now().Add(b.idle))
 	n, err := b.body.Read(p)
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		b.mu.Lock()
 		b.due = time.Time{}
 		b.mu.Unlock()
-	case err == io.EOF:
+	case io.EOF:
 		// The server now listens for the client's leaving with the same deadline: take it away.
 		b.deadline(time.Time{})
-	case err != nil:
+	default:
 		b.fail(err) // the deadline stays: the server tries to read the rest of the body itself
 	}
 	return n, err

@@ -45,7 +45,7 @@ func NewCA(now time.Time) (certPEM, keyPEM []byte, err error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber:          serial,
-		Subject:               pkix.Name{CommonName: "bcdev development CA " + now.UTC().Format("2006-01-02"), Organization: []string{"bcdev"}},
+		Subject:               pkix.Name{CommonName: "bcdev development CA " + now.UTC().Format("2006-01-02")},
 		NotBefore:             now.Add(-clockSkew),
 		NotAfter:              now.Add(-clockSkew).Add(caLife),
 		KeyUsage:              x509.KeyUsageCertSign,

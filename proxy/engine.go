@@ -46,6 +46,7 @@ func (p *Proxy) enter(r *http.Request, ctx *goproxy.ProxyCtx) (*http.Request, *h
 // failures, and what is left means that nobody is waiting for an answer any more.
 type through struct{}
 
+// RoundTrip sends the request through what its call was given.
 func (through) RoundTrip(req *http.Request, _ *goproxy.ProxyCtx) (*http.Response, error) {
 	c := callOf(req.Context())
 	res, err := c.through.RoundTrip(req)
@@ -76,6 +77,7 @@ func (w *writer) reset() {
 // engineLog is goproxy's log. Its lines carry paths and errors of strangers.
 type engineLog struct{ log *slog.Logger }
 
+// Printf writes a line of the engine at debug level, escaped.
 func (l engineLog) Printf(format string, v ...any) {
 	if !l.log.Enabled(context.Background(), slog.LevelDebug) {
 		return

@@ -29,6 +29,7 @@ type mender struct {
 	next http.RoundTripper
 }
 
+// RoundTrip returns an error only when nobody waits for an answer.
 func (m *mender) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := m.next.RoundTrip(req)
 	if err == nil {

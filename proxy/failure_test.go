@@ -119,7 +119,7 @@ func TestUpstreamsOwnErrorsPassUnchangedWithAHint(t *testing.T) {
 	const problem = `{"status":403,"title":"You don't have a required scope to access the endpoint"}`
 	u := newUpstream(t, false, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
-		w.WriteHeader(403)
+		w.WriteHeader(http.StatusForbidden)
 		io.WriteString(w, problem)
 	})
 	var seen string
@@ -130,7 +130,7 @@ func TestUpstreamsOwnErrorsPassUnchangedWithAHint(t *testing.T) {
 		}
 	})
 	res, body := do(t, "GET", s.URL+"/v3/catalog/products", nil, nil)
-	if res.StatusCode != 403 || body != problem || res.Header.Get("Bcdev-Hint") != "the scope is missing" || res.Header.Get("Bcdev-Error") != "" {
+	if res.StatusCode != http.StatusForbidden || body != problem || res.Header.Get("Bcdev-Hint") != "the scope is missing" || res.Header.Get("Bcdev-Error") != "" {
 		t.Errorf("the client got %d %q %v", res.StatusCode, body, res.Header)
 	}
 	if seen != "GET /stores/aaa111/v3/catalog/products "+problem {
@@ -148,7 +148,7 @@ func TestTheSignerRefusesEveryOtherDestination(t *testing.T) {
 		"https://api.bigcommerce.com/v3/x", "https://api.bigcommerce.com/accounts/1/graphql", "https://api.bigcommerce.com/stores/a%2fb/v3/x",
 		"https://api.bigcommerce.com.evil.example/stores/aaa111/v3/x", "https://api.bigcommerce.com/oauth2/token",
 	} {
-		req, err := http.NewRequest("GET", target, nil)
+		req, err := http.NewRequest(http.MethodGet, target, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestTheSignerRefusesEveryOtherDestination(t *testing.T) {
 			t.Errorf("%s: %v, %v", target, res, err)
 		}
 	}
-	req, _ := http.NewRequest("GET", "https://api.bigcommerce.com/stores/aaa111/v3/x", nil)
+	req, _ := http.NewRequest(http.MethodGet, "https://api.bigcommerce.com/stores/aaa111/v3/x", nil)
 	req.Host = "evil.example"
 	if _, err := p.Transport().RoundTrip(req); !errors.Is(err, errDestination) {
 		t.Errorf("another Host: %v", err)
@@ -253,7 +253,7 @@ func TestWarmSavesTheFirstCallADial(t *testing.T) {
 	u.none(t) // nothing is asked for
 	s := serveDoor(t, p.Reverse())
 	for range 3 {
-		if res, _ := do(t, "GET", s.URL+"/v3/x", nil, nil); res.StatusCode != 200 {
+		if res, _ := do(t, "GET", s.URL+"/v3/x", nil, nil); res.StatusCode != http.StatusOK {
 			t.Fatalf("answer %d", res.StatusCode)
 		}
 	}
@@ -276,7 +276,7 @@ func TestAWarmConnectionThatDiedIsNotUsed(t *testing.T) {
 	}
 	u.CloseClientConnections()
 	s := serveDoor(t, p.Reverse())
-	if res, body := do(t, "POST", s.URL+"/v3/x", nil, strings.NewReader("{}")); res.StatusCode != 200 {
+	if res, body := do(t, "POST", s.URL+"/v3/x", nil, strings.NewReader("{}")); res.StatusCode != http.StatusOK {
 		t.Errorf("answer %d %s", res.StatusCode, body)
 	}
 	u.only(t)
@@ -315,13 +315,13 @@ func TestG11AProxyOnTheWayIsUsedByCONNECTOnly(t *testing.T) {
 		near.Close()
 	})
 	s := openDoor(t, u, func(o *Options) { o.Proxy = http.ProxyURL(way.url()) })
-	if res, body := do(t, "GET", s.URL+"/v3/x", nil, nil); res.StatusCode != 200 {
+	if res, body := do(t, "GET", s.URL+"/v3/x", nil, nil); res.StatusCode != http.StatusOK {
 		t.Fatalf("answer %d %s", res.StatusCode, body)
 	}
 	if u.only(t).Header.Get("X-Auth-Token") != testToken {
 		t.Error("upstream did not get the token")
 	}
-	if len(seen) != 1 || seen[0].Method != "CONNECT" || seen[0].Header.Get("X-Auth-Token") != "" {
+	if len(seen) != 1 || seen[0].Method != http.MethodConnect || seen[0].Header.Get("X-Auth-Token") != "" {
 		t.Errorf("the proxy saw %v", seen)
 	}
 	seen = nil

@@ -152,6 +152,7 @@ type faulter struct {
 	next http.RoundTripper
 }
 
+// RoundTrip answers with a fault that fits, or passes the request on.
 func (t *faulter) RoundTrip(req *http.Request) (*http.Response, error) {
 	to, err := t.p.destination(req)
 	if err != nil || to.kind == kindLogin || minting(req) {
@@ -237,6 +238,7 @@ func faultAnswer(path string, status int) (http.Header, []byte) {
 func faultTitle(status int) string {
 	switch status {
 	case http.StatusUnauthorized:
+		//nolint:misspell // BigCommerce's words
 		return "Unauthorized - the v3 Auth client ID or token in the request are not a valid combination for this store."
 	case http.StatusForbidden:
 		return "You don't have a required scope to access the endpoint"

@@ -60,7 +60,7 @@ func TestAFaultIsAnsweredInBigCommercesWords(t *testing.T) {
 			Status int
 			Title  string
 		}
-		if err := json.Unmarshal([]byte(body), &problem); err != nil || problem.Status != 429 || res.StatusCode != 429 {
+		if err := json.Unmarshal([]byte(body), &problem); err != nil || problem.Status != 429 || res.StatusCode != http.StatusTooManyRequests {
 			t.Errorf("answer %d %q", res.StatusCode, body)
 		}
 		if res.Header.Get("X-Rate-Limit-Requests-Left") != "0" || res.Header.Get("X-Rate-Limit-Time-Reset-Ms") == "" || res.Header.Get("Bcdev-Fault") == "" {
@@ -68,18 +68,18 @@ func TestAFaultIsAnsweredInBigCommercesWords(t *testing.T) {
 		}
 	}
 	u.none(t)
-	if res, _ := do(t, "GET", s.URL+"/v3/catalog/products", nil, nil); res.StatusCode != 200 || len(faults.List()) != 0 {
+	if res, _ := do(t, "GET", s.URL+"/v3/catalog/products", nil, nil); res.StatusCode != http.StatusOK || len(faults.List()) != 0 {
 		t.Errorf("the third call got %d; faults left %v", res.StatusCode, faults.List())
 	}
 	faults.Add(Fault{Path: "/v2/", Status: 404})
-	if res, body := do(t, "GET", s.URL+"/v2/orders/1", nil, nil); res.StatusCode != 404 || !strings.HasPrefix(body, `[{"status":404,`) {
+	if res, body := do(t, "GET", s.URL+"/v2/orders/1", nil, nil); res.StatusCode != http.StatusNotFound || !strings.HasPrefix(body, `[{"status":404,`) {
 		t.Errorf("V2's answer is %d %q", res.StatusCode, body)
 	}
-	if res, _ := do(t, "GET", s.URL+"/v3/orders", nil, nil); res.StatusCode != 200 {
+	if res, _ := do(t, "GET", s.URL+"/v3/orders", nil, nil); res.StatusCode != http.StatusOK {
 		t.Errorf("another path got %d", res.StatusCode)
 	}
 	faults.Clear()
-	if res, _ := do(t, "GET", s.URL+"/v2/orders/1", nil, nil); res.StatusCode != 200 {
+	if res, _ := do(t, "GET", s.URL+"/v2/orders/1", nil, nil); res.StatusCode != http.StatusOK {
 		t.Errorf("after Clear: %d", res.StatusCode)
 	}
 }
@@ -113,7 +113,7 @@ func TestLatencyIsWaitedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &limited{script: func(int, *http.Request) (int, http.Header) { return 200, nil }}
 		p := limitedProxy(l, RetryPolicy{}, func(o *Options) { o.Faults = inject(t, "latency=7s") })
-		if status, _, err := ask(p, t.Context(), "GET", ""); status != 200 || err != nil || l.at[0] != 7*time.Second {
+		if status, _, err := ask(t.Context(), p, "GET", ""); status != 200 || err != nil || l.at[0] != 7*time.Second {
 			t.Errorf("%d, %v, after %v", status, err, l.at)
 		}
 	})

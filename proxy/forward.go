@@ -200,7 +200,7 @@ func (f *forward) unreachable(conn io.Writer, ctx *goproxy.ProxyCtx, err error) 
 	if f.p.o.Refused != nil {
 		f.p.o.Refused(ctx.Req, no.code, no.message)
 	}
-	res := no.response(ctx.Req)
+	res := no.response(ctx.Req) //nolint:bodyclose // it holds bytes of ours
 	res.Close = true
 	_ = res.Write(conn) // a client that has gone needs no answer
 }
@@ -335,6 +335,7 @@ func plainHeader(in http.Header) http.Header {
 // strangers is the transport to other hosts.
 type strangers struct{ next http.RoundTripper }
 
+// RoundTrip passes the request on and makes the header that comes back harmless.
 func (s strangers) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := s.next.RoundTrip(req)
 	if err != nil {

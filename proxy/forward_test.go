@@ -25,11 +25,11 @@ import (
 // forwarding is a forward door with everything around it that a test asks about.
 type forwarding struct {
 	*httptest.Server
-	p      *Proxy
-	pool   *x509.CertPool
-	mu     sync.Mutex
-	dialed []string
-	listed []string
+	p       *Proxy
+	pool    *x509.CertPool
+	mu      sync.Mutex
+	dialled []string
+	listed  []string
 }
 
 // openForward starts the forward door in front of u. Every name resolves as lookup says, and every
@@ -48,7 +48,7 @@ func openForward(t *testing.T, u *upstream, lookup map[string]string, far string
 		},
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			f.mu.Lock()
-			f.dialed = append(f.dialed, address)
+			f.dialled = append(f.dialled, address)
 			f.mu.Unlock()
 			return (&net.Dialer{}).DialContext(ctx, network, far)
 		},
@@ -74,7 +74,7 @@ func openForward(t *testing.T, u *upstream, lookup map[string]string, far string
 func (f *forwarding) dials() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]string(nil), f.dialed...)
+	return append([]string(nil), f.dialled...)
 }
 
 // client is a client with HTTP(S)_PROXY set to the door, and the CA trusted.
@@ -90,8 +90,8 @@ func (f *forwarding) tunnel(t *testing.T, host string, protocols ...string) *tls
 	conn := dialRaw(t, f.Server)
 	fmt.Fprintf(conn, "CONNECT %s:443 HTTP/1.1\r\nHost: %s:443\r\n\r\n", host, host)
 	r := bufio.NewReader(conn)
-	res, err := http.ReadResponse(r, &http.Request{Method: "CONNECT"})
-	if err != nil || res.StatusCode != 200 {
+	res, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect})
+	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("CONNECT: %v, %v", res, err)
 	}
 	inner := tls.Client(conn, &tls.Config{RootCAs: f.pool, ServerName: host, NextProtos: protocols})
@@ -119,13 +119,13 @@ func TestAnUnmodifiedClientIsSignedThroughTheForwardDoor(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
 		u := newUpstream(t, true, nil)
 		f := openForward(t, u, nil, "", nil)
-		req, _ := http.NewRequest("POST", "https://api.bigcommerce.com/stores/aaa111/v3/caf%C3%A9?a=1;b", strings.NewReader("the body"))
+		req, _ := http.NewRequest(http.MethodPost, "https://api.bigcommerce.com/stores/aaa111/v3/caf%C3%A9?a=1;b", strings.NewReader("the body"))
 		req.Header.Set("X-Auth-Token", "a placeholder")
 		req.Header.Set("Cookie", "a=b")
 		raw, err := f.client(h2).Do(req)
 		res, body := read(t, raw, err)
 		got := u.only(t)
-		if res.StatusCode != 200 || body != `{"data":[]}` || res.ProtoMajor != map[bool]int{false: 1, true: 2}[h2] {
+		if res.StatusCode != http.StatusOK || body != `{"data":[]}` || res.ProtoMajor != map[bool]int{false: 1, true: 2}[h2] {
 			t.Errorf("answer %d %q over %s", res.StatusCode, body, res.Proto)
 		}
 		if got.URI != "/stores/aaa111/v3/caf%C3%A9?a=1;b" || got.Body != "the body" || fmt.Sprint(got.Header["X-Auth-Token"]) != "["+testToken+"]" || got.Header.Get("Cookie") != "" {
@@ -199,13 +199,13 @@ func TestM03OnlyTheStreamWithTheOtherAuthorityIsRefused(t *testing.T) {
 	u := newUpstream(t, true, nil)
 	f := openForward(t, u, nil, "", nil)
 	inner := f.tunnel(t, "api.bigcommerce.com", "h2")
-	conn, err := (&http2.Transport{}).NewClientConn(inner)
+	conn, err := (&http2.Transport{}).NewClientConn(inner) //nolint:staticcheck // one connection, already open, several authorities
 	if err != nil {
 		t.Fatal(err)
 	}
 	statuses := make([]int, 3)
 	for i, authority := range []string{"api.bigcommerce.com", "evil.example", "api.bigcommerce.com:443"} {
-		req, _ := http.NewRequest("GET", "https://"+authority+"/stores/aaa111/v3/x", nil)
+		req, _ := http.NewRequest(http.MethodGet, "https://"+authority+"/stores/aaa111/v3/x", nil)
 		raw, err := conn.RoundTrip(req)
 		res, _ := read(t, raw, err)
 		statuses[i] = res.StatusCode
@@ -268,7 +268,7 @@ func TestM06OtherHostsAreTunnelledBlind(t *testing.T) {
 	c := f.client(true)
 	pool := shop.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	c.Transport.(*http.Transport).TLSClientConfig.RootCAs = pool // the far end's own certificate, and not ours
-	req, _ := http.NewRequest("POST", "https://example.com/x?y=%zz", strings.NewReader("body"))
+	req, _ := http.NewRequest(http.MethodPost, "https://example.com/x?y=%zz", strings.NewReader("body"))
 	req.Header.Set("Authorization", "Bearer theirs")
 	raw, err := c.Do(req)
 	read(t, raw, err)
@@ -298,7 +298,7 @@ func TestBytesSentTogetherWithTheConnectAreNotLost(t *testing.T) {
 	conn := dialRaw(t, f.Server)
 	io.WriteString(conn, "CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\nearly bytes")
 	r := bufio.NewReader(conn)
-	if _, err := http.ReadResponse(r, &http.Request{Method: "CONNECT"}); err != nil {
+	if _, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect}); err != nil {
 		t.Fatal(err)
 	}
 	io.WriteString(conn, " and late ones")
@@ -312,7 +312,7 @@ func TestPlainHTTPToOtherHostsPassesWithoutAToken(t *testing.T) {
 	shop := newUpstream(t, false, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Set-Cookie", "a=b")
 		w.Header().Set("Location", "http://example.com/stores/aaa111/v3/x")
-		w.WriteHeader(302)
+		w.WriteHeader(http.StatusFound)
 	})
 	u := newUpstream(t, true, nil)
 	f := openForward(t, u, map[string]string{"example.com": "93.184.215.14"}, shop.Listener.Addr().String(), nil)
@@ -322,7 +322,7 @@ func TestPlainHTTPToOtherHostsPassesWithoutAToken(t *testing.T) {
 		got.Header.Get("X-Auth-Token")+got.Header.Get("X-Auth-Client")+got.Header.Get("X-Hop")+got.Header.Get("Proxy-Authorization") != "" {
 		t.Errorf("the far end received %+v", got)
 	}
-	if res.StatusCode != 302 || res.Header.Get("Set-Cookie") != "a=b" || res.Header.Get("Location") != "http://example.com/stores/aaa111/v3/x" {
+	if res.StatusCode != http.StatusFound || res.Header.Get("Set-Cookie") != "a=b" || res.Header.Get("Location") != "http://example.com/stores/aaa111/v3/x" {
 		t.Errorf("the client got %d %v", res.StatusCode, res.Header)
 	}
 }
@@ -347,7 +347,7 @@ func TestM10TheKeyIsAskedFor(t *testing.T) {
 			if test.code == "" && strings.HasPrefix(target, "CONNECT") {
 				conn := dialRaw(t, f.Server)
 				fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\n%s\r\n", target, line)
-				if res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "CONNECT"}); err != nil || res.StatusCode != 200 {
+				if res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodConnect}); err != nil || res.StatusCode != http.StatusOK {
 					t.Errorf("%s with %q: %v, %v", target, test.auth, res, err)
 				}
 				conn.Close()
@@ -359,7 +359,7 @@ func TestM10TheKeyIsAskedFor(t *testing.T) {
 				if res.Header.Get("Proxy-Authenticate") == "" || strings.Contains(body, "sesame") || len(shop.all()) != before {
 					t.Errorf("%s with %q: %v %s", target, test.auth, res.Header, body)
 				}
-			} else if all := shop.all(); res.StatusCode != 200 || all[len(all)-1].Header.Get("Proxy-Authorization") != "" {
+			} else if all := shop.all(); res.StatusCode != http.StatusOK || all[len(all)-1].Header.Get("Proxy-Authorization") != "" {
 				t.Errorf("%s with %q: %d", target, test.auth, res.StatusCode)
 			}
 		}
@@ -424,7 +424,7 @@ func TestATunnelLivesAsLongAsOneDirectionDoes(t *testing.T) {
 	conn := dialRaw(t, f.Server)
 	io.WriteString(conn, "CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n!")
 	r := bufio.NewReader(conn)
-	if _, err := http.ReadResponse(r, &http.Request{Method: "CONNECT"}); err != nil {
+	if _, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect}); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := io.ReadAll(r); len(b) != beats || err != nil {
@@ -453,7 +453,7 @@ func TestM12AWebSocketIsClosedOnBothSides(t *testing.T) {
 		io.WriteString(conn, "GET http://example.com/ws HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\nhello")
 		r := bufio.NewReader(conn)
 		res, err := http.ReadResponse(r, nil)
-		if err != nil || res.StatusCode != 101 {
+		if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatalf("%v, %v", res, err)
 		}
 		if b, err := io.ReadAll(r); string(b) != "hello" || err != nil {
@@ -469,7 +469,7 @@ func TestM12AWebSocketIsClosedOnBothSides(t *testing.T) {
 
 func TestM13AnswersWithoutABodyInsideATunnel(t *testing.T) {
 	u := newUpstream(t, true, func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == "HEAD" {
+		if r.Method == http.MethodHead {
 			w.Header().Set("Content-Length", "1234")
 			return
 		}
@@ -545,7 +545,7 @@ func TestRedirectsThroughTheForwardDoorKeepTheRealName(t *testing.T) {
 	var u *upstream
 	u = newUpstream(t, true, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", u.URL+"/stores/aaa111/v3/y")
-		w.WriteHeader(301)
+		w.WriteHeader(http.StatusMovedPermanently)
 	})
 	f := openForward(t, u, nil, "", nil)
 	raw, err := f.client(true).Get("https://api.bigcommerce.com/stores/aaa111/v3/x")

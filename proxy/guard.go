@@ -27,6 +27,7 @@ type guard struct {
 	next http.RoundTripper
 }
 
+// RoundTrip passes on what may be sent.
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	to, err := g.p.destination(req)
 	if err != nil {

@@ -65,7 +65,7 @@ func TestReadOnly(t *testing.T) {
 				u.none(t)
 				return
 			}
-			if got := u.only(t); res.StatusCode != 200 || got.Body != test.body {
+			if got := u.only(t); res.StatusCode != http.StatusOK || got.Body != test.body {
 				t.Errorf("answer %d; upstream received %q", res.StatusCode, got.Body)
 			}
 		})

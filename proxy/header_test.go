@@ -54,7 +54,7 @@ func TestHeadersOnTheirWayUp(t *testing.T) {
 			s := openDoor(t, u, func(o *Options) { o.Headers = http.Header{"Authorization": {"Basic abc"}, "X-Team": {"one"}} })
 			raw(t, s, "GET /stores/aaa111/v3/x HTTP/1.1\r\nHost: {self}\r\n"+test.sent+"\r\n\r\n")
 			got := u.only(t)
-			if got.Method != "GET" {
+			if got.Method != http.MethodGet {
 				t.Errorf("upstream received a %s", got.Method)
 			}
 			for name, want := range test.want {
@@ -165,7 +165,7 @@ func TestP85ControlBytesInUpstreamsHeadersAreMadeVisible(t *testing.T) {
 		o.Record = func(next http.RoundTripper) http.RoundTripper { rec.next = next; return &rec }
 	})
 	res, body := do(t, "GET", s.URL+"/v3/x", nil, nil)
-	if res.StatusCode == 502 {
+	if res.StatusCode == http.StatusBadGateway {
 		return // refused as a whole: just as good
 	}
 	if body != "ok" || res.Header.Get("X-Title") != `\x1b]0;x\x07` || res.Header.Get("X-Cr") != `a\x0db` {
@@ -193,12 +193,12 @@ func TestRedirects(t *testing.T) {
 			var u *upstream
 			u = newUpstream(t, false, func(w http.ResponseWriter, r *http.Request) {
 				w.Header()["Location"] = []string{strings.ReplaceAll(test.location, "{api}", u.URL)}
-				w.WriteHeader(302)
+				w.WriteHeader(http.StatusFound)
 			})
 			s := openDoor(t, u, func(o *Options) { o.Notice = func(string) { notices++ } })
 			res, _ := do(t, "GET", s.URL+test.path, nil, nil)
 			want := strings.ReplaceAll(test.want, "{api}", u.URL)
-			if got := res.Header.Get("Location"); got != want || res.StatusCode != 302 {
+			if got := res.Header.Get("Location"); got != want || res.StatusCode != http.StatusFound {
 				t.Errorf("Location is %q, want %q", got, want)
 			}
 			if rewritten := test.want != test.location && !strings.Contains(test.want, "{api}") || strings.HasPrefix(test.want, "/stores/"); (notices == 0) != rewritten {
@@ -214,7 +214,7 @@ func TestTheLocationOfANewResourceLeadsToTheDoor(t *testing.T) {
 	var u *upstream
 	u = newUpstream(t, false, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", u.URL+"/stores/aaa111/v3/hooks/1")
-		w.WriteHeader(201)
+		w.WriteHeader(http.StatusCreated)
 	})
 	s := openDoor(t, u, nil)
 	res, _ := do(t, "POST", s.URL+"/v3/hooks", nil, strings.NewReader("{}"))

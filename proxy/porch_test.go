@@ -91,7 +91,7 @@ func TestBrokenFramingNeverReachesUpstream(t *testing.T) {
 				t.Errorf("the answer begins with %q, want a 4xx", head)
 			}
 			u.none(t)
-			if res, _ := do(t, "GET", s.URL+"/v3/x", nil, nil); res.StatusCode != 200 {
+			if res, _ := do(t, "GET", s.URL+"/v3/x", nil, nil); res.StatusCode != http.StatusOK {
 				t.Errorf("the next request got %d", res.StatusCode)
 			}
 		})
@@ -146,7 +146,7 @@ func TestTargetsReachUpstreamAsTheyWereWritten(t *testing.T) {
 				u := newUpstream(t, secure, nil)
 				s := openDoor(t, u, nil)
 				res, body := raw(t, s, "GET "+test[0]+" HTTP/1.1\r\nHost: {self}\r\n\r\n")
-				if res.StatusCode != 200 || body != `{"data":[]}` {
+				if res.StatusCode != http.StatusOK || body != `{"data":[]}` {
 					t.Fatalf("answer %d %q", res.StatusCode, body)
 				}
 				got := u.only(t)
@@ -192,7 +192,7 @@ func TestHealthIsNeverForwarded(t *testing.T) {
 	u := newUpstream(t, false, nil)
 	s := openDoor(t, u, func(o *Options) { o.Health = func() any { return map[string]string{"status": "ok"} } })
 	res, body := do(t, "GET", s.URL+"/_bcdev/health", nil, nil)
-	if res.StatusCode != 200 || strings.TrimSpace(body) != `{"status":"ok"}` || res.Header.Get("Content-Type") != "application/json" {
+	if res.StatusCode != http.StatusOK || strings.TrimSpace(body) != `{"status":"ok"}` || res.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("health is %d %q", res.StatusCode, body)
 	}
 	res, body = do(t, "POST", s.URL+"/_bcdev/health", nil, nil)
@@ -208,7 +208,7 @@ func TestAKeyTakenOffThePathInFrontDoesNotTravel(t *testing.T) {
 	}
 	s := serveDoor(t, http.StripPrefix("/k/secret", p.Reverse()))
 	res, _ := do(t, "GET", s.URL+"/k/secret/stores/aaa111/v3/caf%C3%A9?q=1;2", nil, nil)
-	if got := u.only(t); res.StatusCode != 200 || got.URI != "/stores/aaa111/v3/caf%C3%A9?q=1;2" {
+	if got := u.only(t); res.StatusCode != http.StatusOK || got.URI != "/stores/aaa111/v3/caf%C3%A9?q=1;2" {
 		t.Errorf("P22: upstream received %q", got.URI)
 	}
 }

@@ -247,7 +247,7 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	}
 	p.mu.Unlock()
 	for _, c := range open {
-		c.Close()
+		_ = c.Close() // it is given up
 	}
 	p.warm.close()
 	p.transport.CloseIdleConnections()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -57,7 +58,7 @@ func newUpstream(t *testing.T, secure bool, answer http.HandlerFunc) *upstream {
 
 func (u *upstream) serve(t *testing.T, secure bool, h http.Handler) {
 	u.Server = httptest.NewUnstartedServer(h)
-	u.Config.ErrorLog = quietLog()
+	u.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	if secure {
 		u.EnableHTTP2 = true
 		u.StartTLS()
@@ -154,7 +155,7 @@ func serveDoor(t *testing.T, h http.Handler) *httptest.Server {
 	s := httptest.NewUnstartedServer(h)
 	s.Config.ReadHeaderTimeout = 5 * time.Second
 	s.Config.MaxHeaderBytes = 64 << 10
-	s.Config.ErrorLog = quietLog()
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	s.Start()
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 	return s

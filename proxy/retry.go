@@ -28,6 +28,7 @@ type retrier struct {
 	next http.RoundTripper
 }
 
+// RoundTrip returns the last answer.
 func (t *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	to, err := t.p.destination(req)
 	if err != nil || to.kind != kindAPI || !t.p.o.Retry.covers(req.Method) {

@@ -73,7 +73,7 @@ func call429(reset, after string) http.Header {
 	return h
 }
 
-func ask(p *Proxy, ctx context.Context, method, body string) (int, string, error) {
+func ask(ctx context.Context, p *Proxy, method, body string) (int, string, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "https://api.bigcommerce.com/stores/aaa111/v3/x", strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
@@ -131,13 +131,13 @@ func TestA429IsWaitedOut(t *testing.T) {
 				p := limitedProxy(l, test.policy, func(o *Options) {
 					o.Attempt = func(req *http.Request, res *http.Response, n int, wait time.Duration) {
 						b, _ := io.ReadAll(res.Body)
-						if string(b) != fmt.Sprint("answer ", n) && req.Method != "HEAD" || req.Header.Get("X-Auth-Token") != "" {
+						if string(b) != fmt.Sprint("answer ", n) && req.Method != http.MethodHead || req.Header.Get("X-Auth-Token") != "" {
 							t.Errorf("attempt %d: body %q, header %v", n, b, req.Header)
 						}
 						attempts = append(attempts, n)
 					}
 				})
-				status, body, err := ask(p, t.Context(), test.method, "the body")
+				status, body, err := ask(t.Context(), p, test.method, "the body")
 				if err != nil || status != test.status {
 					t.Errorf("answer %d, %v; want %d", status, err, test.status)
 				}
@@ -175,7 +175,7 @@ func TestClientsOfAStoreShareTheWait(t *testing.T) {
 		for i := range statuses {
 			wg.Go(func() {
 				time.Sleep(time.Duration(i) * 100 * time.Millisecond) // under synctest's clock
-				statuses[i], _, _ = ask(p, t.Context(), "GET", "")
+				statuses[i], _, _ = ask(t.Context(), p, "GET", "")
 			})
 		}
 		wg.Wait()
@@ -195,7 +195,7 @@ func TestAnotherStoreDoesNotWait(t *testing.T) {
 		l := &limited{script: func(int, *http.Request) (int, http.Header) { return 200, nil }}
 		p := limitedProxy(l, RetryPolicy{GET: true}, nil)
 		p.gates.shut("bbb222", time.Now().Add(20*time.Second))
-		ask(p, t.Context(), "GET", "")
+		ask(t.Context(), p, "GET", "")
 		if l.at[0] != 0 {
 			t.Errorf("the call waited %v", l.at[0])
 		}
@@ -208,7 +208,7 @@ func TestTheWaitEndsWithTheClient(t *testing.T) {
 		p := limitedProxy(l, RetryPolicy{GET: true}, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		_, _, err := ask(p, ctx, "GET", "")
+		_, _, err := ask(ctx, p, "GET", "")
 		if took := time.Since(l.start); took != 3*time.Second || len(l.at) != 1 {
 			t.Errorf("%v after %v, %d attempts", err, took, len(l.at))
 		}
@@ -223,7 +223,7 @@ func TestJitterSpreadsTheWait(t *testing.T) {
 		p := limitedProxy(l, RetryPolicy{GET: true}, func(o *Options) {
 			o.Jitter = func(most time.Duration) time.Duration { return most }
 		})
-		ask(p, t.Context(), "GET", "")
+		ask(t.Context(), p, "GET", "")
 		if l.at[1] != 21*time.Second {
 			t.Errorf("repeated after %v, want the reset and a tenth of it, at most a second", l.at[1])
 		}
@@ -241,10 +241,10 @@ func TestABodyTooLongToKeepIsSentOnce(t *testing.T) {
 			if !known {
 				body = io.MultiReader(body)
 			}
-			req, _ := http.NewRequest("PUT", "https://api.bigcommerce.com/stores/bbb222/v3/x", body)
+			req, _ := http.NewRequest(http.MethodPut, "https://api.bigcommerce.com/stores/bbb222/v3/x", body)
 			p.gates.until = nil
 			res, err := p.Transport().RoundTrip(req)
-			if err != nil || res.StatusCode != 429 || len(l.bodies) != 1 || l.bodies[0] != long {
+			if err != nil || res.StatusCode != http.StatusTooManyRequests || len(l.bodies) != 1 || l.bodies[0] != long {
 				t.Errorf("length known %v: %v, %v, %d attempts", known, res, err, len(l.bodies))
 			}
 		}
@@ -281,7 +281,7 @@ func TestA429IsRepeatedOverTheWire(t *testing.T) {
 	u := newUpstream(t, true, func(w http.ResponseWriter, r *http.Request) {
 		if n++; n == 1 {
 			w.Header().Set("X-Rate-Limit-Time-Reset-Ms", "20")
-			w.WriteHeader(429)
+			w.WriteHeader(http.StatusTooManyRequests)
 			return
 		}
 		io.WriteString(w, "fine")
@@ -289,7 +289,7 @@ func TestA429IsRepeatedOverTheWire(t *testing.T) {
 	s := openDoor(t, u, func(o *Options) { o.Retry = RetryPolicy{GET: true, Writes: true} })
 	res, body := do(t, "PUT", s.URL+"/v3/x", nil, io.MultiReader(strings.NewReader("a body of unknown length")))
 	all := u.all()
-	if res.StatusCode != 200 || body != "fine" || len(all) != 2 || all[1].Body != "a body of unknown length" || all[1].Header.Get("X-Auth-Token") != testToken {
+	if res.StatusCode != http.StatusOK || body != "fine" || len(all) != 2 || all[1].Body != "a body of unknown length" || all[1].Header.Get("X-Auth-Token") != testToken {
 		t.Errorf("%d %q; upstream received %+v", res.StatusCode, body, all)
 	}
 }
@@ -297,7 +297,7 @@ func TestA429IsRepeatedOverTheWire(t *testing.T) {
 func TestABodyThatBreaksWhileItIsKept(t *testing.T) {
 	p := limitedProxy(&limited{script: func(int, *http.Request) (int, http.Header) { return 200, nil }}, RetryPolicy{Writes: true}, nil)
 	broke := errors.New("the client has gone")
-	req, _ := http.NewRequest("PUT", "https://api.bigcommerce.com/stores/aaa111/v3/x", io.NopCloser(broken{nil, broke}))
+	req, _ := http.NewRequest(http.MethodPut, "https://api.bigcommerce.com/stores/aaa111/v3/x", io.NopCloser(broken{nil, broke}))
 	res, err := p.Transport().RoundTrip(req)
 	if err != nil || res.Header.Get("Bcdev-Error") == "" {
 		t.Errorf("%v, %v", res, err)

@@ -18,6 +18,7 @@ var errDestination = errors.New("this request does not lead to the store's API, 
 // then has the token added, to a copy: nobody further out ever holds it.
 type signer struct{ p *Proxy }
 
+// RoundTrip checks, signs and sends.
 func (s *signer) RoundTrip(req *http.Request) (*http.Response, error) {
 	to, err := s.p.destination(req)
 	if err != nil {
@@ -136,6 +137,7 @@ func closeBody(req *http.Request) {
 // own is the chain for calls of our own, which come without a call.
 type own struct{ p *Proxy }
 
+// RoundTrip sends a request of our own into the chain, unless it leads elsewhere.
 func (o own) RoundTrip(req *http.Request) (*http.Response, error) {
 	if callOf(req.Context()) != nil {
 		// A call of ours made in the course of a client's: it has a destination of its own.

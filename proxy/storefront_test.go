@@ -42,7 +42,7 @@ func newShop(t *testing.T) *shop {
 		}
 		s.got = append(s.got, received{Method: r.Method, URI: r.RequestURI, Header: r.Header.Clone(), Body: string(body)})
 		if s.revoked[r.Header.Get("Authorization")] {
-			w.WriteHeader(401)
+			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		io.WriteString(w, `{"data":{}}`)
@@ -69,7 +69,7 @@ func TestAStorefrontCallGetsATokenOfItsOwn(t *testing.T) {
 	door := openShop(t, s, func(o *Options) { o.Headers = http.Header{"Authorization": {"Basic abc"}} })
 	for range 3 {
 		res, body := do(t, "POST", door+"/storefront/graphql", http.Header{"Authorization": {"Bearer mine"}, "X-Auth-Token": {"mine"}, "Origin": {"http://localhost:3000"}}, strings.NewReader(shopQuery))
-		if res.StatusCode != 200 || body != `{"data":{}}` {
+		if res.StatusCode != http.StatusOK || body != `{"data":{}}` {
 			t.Fatalf("answer %d %q", res.StatusCode, body)
 		}
 	}
@@ -115,13 +115,13 @@ func TestARefusedStorefrontTokenIsRenewedOnce(t *testing.T) {
 	door := openShop(t, s, nil)
 	s.revoked["Bearer jwt-1"] = true
 	res, _ := do(t, "POST", door+"/storefront/graphql", nil, strings.NewReader(shopQuery))
-	if res.StatusCode != 200 || len(s.minted) != 2 || len(s.got) != 2 || s.got[1].Body != shopQuery {
+	if res.StatusCode != http.StatusOK || len(s.minted) != 2 || len(s.got) != 2 || s.got[1].Body != shopQuery {
 		t.Errorf("answer %d, %d minted, received %+v", res.StatusCode, len(s.minted), s.got)
 	}
 	for i := range 10 {
 		s.revoked[fmt.Sprint("Bearer jwt-", i)] = true
 	}
-	if res, _ = do(t, "POST", door+"/storefront/graphql", nil, strings.NewReader(shopQuery)); res.StatusCode != 401 || len(s.got) != 4 {
+	if res, _ = do(t, "POST", door+"/storefront/graphql", nil, strings.NewReader(shopQuery)); res.StatusCode != http.StatusUnauthorized || len(s.got) != 4 {
 		t.Errorf("answer %d after %d calls, want the 401 after one renewal", res.StatusCode, len(s.got)-2)
 	}
 }
@@ -131,7 +131,7 @@ func TestARefusedMintingIsExplained(t *testing.T) {
 	s.refuse = 403
 	door := openShop(t, s, nil)
 	res, body := do(t, "POST", door+"/storefront/graphql", nil, strings.NewReader(shopQuery))
-	if res.StatusCode != 403 || !strings.Contains(body, "required scope") || !strings.Contains(res.Header.Get("Bcdev-Hint"), "store_storefront_api") {
+	if res.StatusCode != http.StatusForbidden || !strings.Contains(body, "required scope") || !strings.Contains(res.Header.Get("Bcdev-Hint"), "store_storefront_api") {
 		t.Errorf("answer %d %q, hint %q", res.StatusCode, body, res.Header.Get("Bcdev-Hint"))
 	}
 	if len(s.got) != 0 {
@@ -151,7 +151,7 @@ func TestReadOnlyHoldsForTheStorefrontButLetsItsTokenBeMade(t *testing.T) {
 	if len(s.minted)+len(s.got) != 0 {
 		t.Error("something was sent")
 	}
-	if res, _ = do(t, "POST", door+"/storefront/graphql", nil, strings.NewReader(shopQuery)); res.StatusCode != 200 {
+	if res, _ = do(t, "POST", door+"/storefront/graphql", nil, strings.NewReader(shopQuery)); res.StatusCode != http.StatusOK {
 		t.Errorf("a query got %d", res.StatusCode)
 	}
 	for _, r := range rec.got {

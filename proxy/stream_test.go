@@ -83,7 +83,7 @@ func TestP65A100MiBUploadStreamsWithFlatMemory(t *testing.T) {
 	})
 	got := <-results
 	_, want, _ := drain(io.LimitReader(zeros{}, large))
-	if res.StatusCode != 200 || got.n != large || got.sum != want || got.err != nil {
+	if res.StatusCode != http.StatusOK || got.n != large || got.sum != want || got.err != nil {
 		t.Errorf("upstream received %d bytes (%v), sum %s, want %s", got.n, got.err, got.sum, want)
 	}
 	if growth > 16<<20 {
@@ -126,7 +126,7 @@ func TestP66AnEncodedBodyPassesAsItIs(t *testing.T) {
 	u := newUpstream(t, false, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Set("Content-Length", fmt.Sprint(packed.Len()))
-		w.WriteHeader(404) // errors are looked into for an explanation
+		w.WriteHeader(http.StatusNotFound) // errors are looked into for an explanation
 		w.Write(packed.Bytes())
 	})
 	var head int
@@ -247,7 +247,7 @@ func TestP70AClientThatLeavesTakesItsRequestWithIt(t *testing.T) {
 	base := 0
 	for i := range 40 {
 		ctx, cancel := context.WithCancel(context.Background())
-		req, _ := http.NewRequestWithContext(ctx, "GET", s.URL+"/v3/x", nil)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/v3/x", nil)
 		res, err := http.DefaultTransport.RoundTrip(req)
 		if err != nil {
 			t.Fatal(err)
@@ -310,7 +310,7 @@ func TestExpect100ContinueIsAnsweredHere(t *testing.T) {
 	r.ReadString('\n')
 	fmt.Fprint(conn, "hello")
 	res, err := http.ReadResponse(r, nil)
-	if err != nil || res.StatusCode != 200 {
+	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatal(res, err)
 	}
 	if got := u.only(t); got.Body != "hello" || got.Header.Get("Expect") != "" || got.Length != 5 {
@@ -343,7 +343,7 @@ func TestEarlyHintsPass(t *testing.T) {
 	u := newUpstream(t, false, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Link", "</a>; rel=preload")
 		w.Header().Set("Set-Cookie", "a=b")
-		w.WriteHeader(103)
+		w.WriteHeader(http.StatusEarlyHints)
 		w.Header().Del("Link")
 		io.WriteString(w, "ok")
 	})
@@ -356,13 +356,13 @@ func TestEarlyHintsPass(t *testing.T) {
 			return nil
 		},
 	})
-	req, _ := http.NewRequestWithContext(ctx, "GET", s.URL+"/v3/x", nil)
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/v3/x", nil)
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if len(codes) != 1 || codes[0] != 103 || link == "" || cookie != "" || res.StatusCode != 200 || res.Header.Get("Link") != "" {
+	if len(codes) != 1 || codes[0] != 103 || link == "" || cookie != "" || res.StatusCode != http.StatusOK || res.Header.Get("Link") != "" {
 		t.Errorf("early answers %v, Link %q, cookie %q; then %d %v", codes, link, cookie, res.StatusCode, res.Header)
 	}
 }
@@ -398,12 +398,12 @@ func TestAnswersWithoutABody(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		u := newUpstream(t, secure, func(w http.ResponseWriter, r *http.Request) {
 			switch {
-			case r.Method == "HEAD":
+			case r.Method == http.MethodHead:
 				w.Header().Set("Content-Length", "1234")
 			case strings.HasSuffix(r.URL.Path, "204"):
-				w.WriteHeader(204)
+				w.WriteHeader(http.StatusNoContent)
 			default:
-				w.WriteHeader(304)
+				w.WriteHeader(http.StatusNotModified)
 			}
 		})
 		s := openDoor(t, u, nil)

@@ -50,6 +50,7 @@ type learner struct {
 	learned func(request, response []byte)
 }
 
+// RoundTrip passes the exchange on unchanged.
 func (l learner) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := l.next.RoundTrip(req)
 	if err != nil || res.StatusCode != http.StatusOK || res.ContentLength > tokenBody {

@@ -20,7 +20,7 @@ func TestASpentCodeIsAnsweredHere(t *testing.T) {
 		}
 	})
 	res, body := do(t, "POST", s.URL+"/oauth2/token", nil, strings.NewReader(exchange))
-	if res.StatusCode != 200 || body != `{"access_token":"x"}` || seen != exchange {
+	if res.StatusCode != http.StatusOK || body != `{"access_token":"x"}` || seen != exchange {
 		t.Errorf("answer %d %q; Token saw %q", res.StatusCode, body, seen)
 	}
 	u.none(t)
@@ -46,7 +46,7 @@ func TestAnotherExchangeGoesUpstreamUnsignedAndIsLearned(t *testing.T) {
 			t.Errorf("answer %d %q", res.StatusCode, body)
 		}
 		got := u.only(t)
-		if got.Method != "POST" || got.URI != "/oauth2/token" || got.Body != exchange || got.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+		if got.Method != http.MethodPost || got.URI != "/oauth2/token" || got.Body != exchange || got.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
 			t.Errorf("the login host received %+v", got)
 		}
 		for _, name := range []string{"X-Auth-Token", "X-Auth-Client", "Authorization", "Cookie", "Accept-Encoding"} {

@@ -67,7 +67,7 @@ func (p *Proxy) full() bool {
 func (c *tunnelConn) Read(b []byte) (int, error) {
 	for {
 		if c.pulse != nil {
-			_ = c.Conn.SetReadDeadline(c.pulse.due()) // a connection that cannot is closed already
+			_ = c.SetReadDeadline(c.pulse.due()) // a connection that cannot is closed already
 		}
 		n, err := c.read.Read(b)
 		if c.pulse == nil {
@@ -84,7 +84,7 @@ func (c *tunnelConn) Read(b []byte) (int, error) {
 
 func (c *tunnelConn) Write(b []byte) (int, error) {
 	if c.pulse != nil {
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(c.pulse.idle))
+		_ = c.SetWriteDeadline(time.Now().Add(c.pulse.idle))
 	}
 	n, err := c.Conn.Write(b)
 	if c.pulse != nil && n > 0 && c.pulse.last.Load() != 0 {
@@ -138,7 +138,7 @@ func (w *tunnelWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	ahead, _ := rw.Reader.Peek(rw.Reader.Buffered()) // as much as there is
+	ahead, _ := rw.Peek(rw.Reader.Buffered()) // as much as there is
 	return w.p.keep(conn, bytes.Clone(ahead), w.pulse), rw, nil
 }
 
@@ -148,11 +148,15 @@ type oneConn struct {
 	once sync.Once
 }
 
+// Accept gives the connection, once.
 func (l *oneConn) Accept() (conn net.Conn, err error) {
 	err = net.ErrClosed
 	l.once.Do(func() { conn, err = l.conn, nil })
 	return conn, err
 }
 
-func (l *oneConn) Close() error   { return nil }
+// Close leaves the connection alone.
+func (l *oneConn) Close() error { return nil }
+
+// Addr is the connection's own.
 func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }

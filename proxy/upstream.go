@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -100,7 +101,7 @@ func (s *stash) take(ctx context.Context, network, address string) (net.Conn, er
 		if time.Since(since) < warmFor && raw.alive() {
 			return conn, nil
 		}
-		conn.Close()
+		_ = conn.Close() // it is given up
 	}
 	fresh, _, err := s.handshake(ctx, network, address)
 	if err != nil {
@@ -126,7 +127,7 @@ func (s *stash) handshake(ctx context.Context, network, address string) (*tls.Co
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
-		conn.Close()
+		_ = conn.Close() // it is given up
 		if ctx.Err() == context.DeadlineExceeded {
 			return nil, nil, fmt.Errorf("TLS handshake: %w", ctx.Err())
 		}
@@ -141,7 +142,7 @@ func (s *stash) close() {
 	s.ready, s.raw = nil, nil
 	s.mu.Unlock()
 	if conn != nil {
-		conn.Close()
+		_ = conn.Close() // it is given up
 	}
 }
 
@@ -156,13 +157,14 @@ func (c *peekConn) Read(p []byte) (int, error) { return c.r.Read(p) }
 // alive reports whether the other side has not hung up. Bytes that came meanwhile (session tickets,
 // the HTTP/2 preface) stay where they are.
 func (c *peekConn) alive() bool {
-	defer c.SetReadDeadline(time.Time{})
+	defer func() { _ = c.SetReadDeadline(time.Time{}) }() // a connection that cannot is found dead
 	for n := c.r.Buffered() + 1; n <= c.r.Size(); n = c.r.Buffered() + 1 {
 		if c.SetReadDeadline(time.Now().Add(time.Millisecond)) != nil {
 			return false
 		}
 		if _, err := c.r.Peek(n); err != nil {
-			timeout, ok := err.(net.Error)
+			var timeout net.Error
+			ok := errors.As(err, &timeout)
 			return ok && timeout.Timeout()
 		}
 	}

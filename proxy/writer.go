@@ -67,7 +67,7 @@ func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
 	for {
 		got, rerr := src.Read(buf[:])
 		if got > 0 {
-			wrote, werr := w.ResponseWriter.Write(buf[:got])
+			wrote, werr := w.Write(buf[:got])
 			n += int64(wrote)
 			if werr != nil {
 				return n, werr
