@@ -58,6 +58,12 @@ func (d *Deliverer) place(e capture.Exchange) (target, bool) {
 	return target{}, false
 }
 
+// Takes reports whether there is a place to bring e to.
+func (d *Deliverer) Takes(e capture.Exchange) bool {
+	_, ok := d.place(e)
+	return ok
+}
+
 // root is the target without its path.
 func (t target) root() *url.URL { return &url.URL{Scheme: t.url.Scheme, Host: t.url.Host} }
 
