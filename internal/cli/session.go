@@ -140,7 +140,7 @@ func (s *session) openTunnel(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("opening the tunnel: %w", err)
 	}
-	s.closers = append(s.closers, s.tunnel)
+	s.closers = append(s.closers, closerFunc(s.tunnel.Drop))
 	return nil
 }
 
@@ -238,6 +238,12 @@ func (s *session) app() bigcommerce.App { return appOf(s.cfg) }
 func appOf(c *config.Config) bigcommerce.App {
 	return bigcommerce.App{ClientID: c.App.ClientID, ClientSecret: c.App.ClientSecret}
 }
+
+// closerFunc is an end that cannot fail.
+type closerFunc func()
+
+// Close implements [io.Closer].
+func (f closerFunc) Close() error { f(); return nil }
 
 // makePrivate makes sure that the state folder exists and belongs to this person alone.
 func makePrivate(dir string) error {

@@ -76,28 +76,33 @@ func (b *codeBook) id(code string) int64 {
 	return b.ids[sha256.Sum256([]byte(code))]
 }
 
-// tellLink tells each change of the tunnel's state.
+// tellLink tells each change of the tunnel's state. A link that is down tries again and again: only
+// an attempt that fails for another reason than the last one is news.
 func (s *session) tellLink(ctx context.Context) {
-	events := s.tunnel.Events()
-	up := false
+	var last tunnel.Event
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case e, open := <-events:
+		case e, open := <-s.tunnel.Events():
 			if !open {
 				return
 			}
-			if up = up || e.State == tunnel.Up; !up {
-				continue // how it came up the first time is what ready says
+			news := e.State != last.State || causeOf(e.Err) != causeOf(last.Err)
+			begun := last.State != "" || e.State == tunnel.Up // how it came up first is what ready says
+			if news && begun {
+				s.con.Link(linkWord(e.State), e.At, causeOf(e.Err))
+				last = e
 			}
-			detail := ""
-			if e.Err != nil {
-				detail = e.Err.Error()
-			}
-			s.con.Link(linkWord(e.State), e.At, detail)
 		}
 	}
+}
+
+func causeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 func linkWord(s tunnel.State) string { return string(s) }

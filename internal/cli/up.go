@@ -88,7 +88,7 @@ func needsApp(cfg *config.Config) error {
 	if cfg.App.ClientID != "" && cfg.App.ClientSecret != "" {
 		return nil
 	}
-	return misused("set BC_CLIENT_ID and BC_CLIENT_SECRET (Developer Portal > your app > View Client ID), or run \"bcdev init\"; "+
+	return misused("set BC_CLIENT_ID and BC_CLIENT_SECRET (Developer Portal > your app > View Client ID) or in bcdev.yaml; "+
 		"\"bcdev demo\" needs neither", "the app's client id and client secret are not set")
 }
 
