@@ -25,7 +25,6 @@ type call struct {
 	channel  int    // of the storefront
 	override bool   // the client asked for another method by a header
 	door     door
-	raw      string // the path at the door
 	route    route
 
 	w     writer
@@ -175,15 +174,10 @@ func (c *call) prefix() string {
 	if c.door != reverseDoor {
 		return "https://" + apiHost + "/stores/" + c.route.store
 	}
-	prefix := ""
-	written, _, _ := strings.Cut(c.in.RequestURI, "?")
-	if before, ok := strings.CutSuffix(written, c.raw); ok && strings.HasPrefix(before, "/k/") {
-		prefix = before // a key that was taken off the path on the way here
-	}
 	if c.route.named {
-		prefix += "/stores/" + c.route.store
+		return c.p.o.Prefix + "/stores/" + c.route.store
 	}
-	return prefix
+	return c.p.o.Prefix
 }
 
 // noticeRedirect tells a person that an answer points somewhere the proxy does not follow.

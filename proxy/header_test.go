@@ -221,6 +221,11 @@ func TestTheLocationOfANewResourceLeadsToTheDoor(t *testing.T) {
 	if res.Header.Get("Location") != "/v3/hooks/1" {
 		t.Errorf("Location is %q", res.Header.Get("Location"))
 	}
+	s = openDoor(t, u, func(o *Options) { o.Prefix = "/k/secret" })
+	res, _ = do(t, "POST", s.URL+"/stores/dev/v3/hooks", nil, strings.NewReader("{}"))
+	if res.Header.Get("Location") != "/k/secret/stores/dev/v3/hooks/1" {
+		t.Errorf("Location behind a key is %q", res.Header.Get("Location"))
+	}
 }
 
 func TestAnAnswerThatSwitchesProtocolsUnaskedIsAFailure(t *testing.T) {

@@ -124,8 +124,8 @@ func (d *porch) ownAuthority(r *http.Request) bool {
 		}
 	}
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
-	if !ok {
-		return false
+	if !ok { // a unix socket has no authority of its own
+		return host == "localhost"
 	}
 	port := strconv.Itoa(local.Port)
 	return host == strings.ToLower(local.String()) || local.IP.IsLoopback() && host == "localhost:"+port
@@ -192,7 +192,7 @@ func (p *Proxy) storeRefusal(name string, err error) *refusal {
 func (d *porch) send(w http.ResponseWriter, r *http.Request, raw string, rt route, hash string) *refusal {
 	c := d.newCall(w, r, rt.kind)
 	defer c.finish()
-	c.store, c.route, c.raw = hash, rt, raw
+	c.store, c.route = hash, rt
 	if rt.kind == kindStorefront {
 		if no := c.aimStorefront(r); no != nil {
 			return no

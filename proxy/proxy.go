@@ -73,6 +73,7 @@ type Options struct {
 	Logger      *slog.Logger                           // nil: none
 	Verbose     bool                                   // the engine's own log, at debug level
 	AllowHosts  []string                               // further authorities, host:port, that are this door's own
+	Prefix      string                                 // taken off every path in front of the reverse door, e.g. /k/<key>; redirects back here get it again
 }
 
 // RetryPolicy says which calls are repeated after a 429, which BigCommerce has not executed.
