@@ -68,7 +68,7 @@ func (s *session) buildCallbacks() error {
 		o.Exchange = client.Exchange
 	}
 	if s.courier != nil {
-		o.Forward = s.courier.Forward
+		o.Forward, o.Queued = s.courier.Forward, s.courier.Takes
 	}
 	s.callbacks = callback.New(o)
 	return nil

@@ -21,7 +21,6 @@ import (
 type exchangeFlags struct {
 	redirect string
 	dryRun   bool
-	all      bool
 }
 
 func (p *program) exchangeCommand() *cobra.Command {

@@ -152,8 +152,9 @@ func (s *session) serve(ctx context.Context, ready func()) error {
 	if err != nil {
 		return err
 	}
-	background := s.background(ctx)
+	told := s.journal.Watch(ctx) // before anybody is told that it is ready
 	ready()
+	background := s.background(ctx, told)
 	err = serve.Until(ctx, doors...)
 	stop()
 	background()
@@ -188,8 +189,8 @@ func (s *session) doors() ([]serve.Door, error) {
 }
 
 // background starts what runs beside the doors, and returns a function that waits for its end.
-func (s *session) background(ctx context.Context) (wait func()) {
-	run := []func(context.Context){s.tellLink, s.tellExchanges, s.warm}
+func (s *session) background(ctx context.Context, told <-chan capture.Exchange) (wait func()) {
+	run := []func(context.Context){s.tellLink, s.warm, func(context.Context) { s.tellExchanges(told) }}
 	if s.courier != nil {
 		run = append(run, s.runQueue)
 	}

@@ -109,9 +109,9 @@ func linkWord(s tunnel.State) string { return string(s) }
 
 // tellExchanges tells API calls and deliveries as the journal gets them, also those that another
 // process brought about.
-func (s *session) tellExchanges(ctx context.Context) {
+func (s *session) tellExchanges(told <-chan capture.Exchange) {
 	seen := map[capture.Door]int64{}
-	for e := range s.journal.Watch(ctx) {
+	for e := range told {
 		if e.Door == capture.Public || e.ID <= seen[e.Door] || e.Status == 0 && e.Err == "" {
 			continue // told when it arrived, told before, or not over yet
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -211,13 +210,4 @@ func (p *program) listEvents() error {
 		con.Table([]string{"event", ""}, rows)
 	}
 	return con.Err()
-}
-
-// fixtureName is a file name made of a kind or topic.
-func fixtureName(e capture.Exchange) string {
-	name := string(e.Kind)
-	if e.Topic != "" {
-		name = strings.ReplaceAll(e.Topic, "/", "-")
-	}
-	return path.Base(name) + ".json"
 }
