@@ -115,5 +115,5 @@ func (p *program) demoState() (dir string, forget func(), err error) {
 	if dir, err = os.MkdirTemp("", "bcdev-demo-"); err != nil {
 		return "", nil, fmt.Errorf("making a folder for the demo: %w", err)
 	}
-	return dir, func() { os.RemoveAll(dir) }, nil
+	return dir, func() { _ = os.RemoveAll(dir) }, nil // what is left lies in the folder for temporary files
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,11 +42,12 @@ func (s *session) buildDoor() error {
 		Retry:    proxy.RetryPolicy{GET: s.cfg.Proxy.Retry429, Writes: s.cfg.Proxy.RetryWrites},
 		Token:    s.token, Learned: s.learned,
 		Health: s.health, Explain: s.explain,
-		Record: func(rt http.RoundTripper) http.RoundTripper { return s.journal.RoundTripper(capture.API, rt) },
+		Record: s.record,
 		Attempt: func(req *http.Request, res *http.Response, n int, wait time.Duration) {
 			capture.NoteOf(req.Context()).Attempt(attempt(req, res, n, wait))
 		},
 		Quota:   s.tellQuota,
+		Prefix:  s.keyPrefix(),
 		Refused: s.refused,
 		Notice:  func(text string) { s.con.Notef("%s", text) },
 		Faults:  s.faults,
@@ -55,8 +57,43 @@ func (s *session) buildDoor() error {
 	if err != nil {
 		return fmt.Errorf("making the API door: %w", err)
 	}
+	s.closers = append(s.closers, closerFunc(s.shutDoor))
 	return nil
 }
+
+// shutDoor ends what runs inside intercepted tunnels, which no server waits for.
+func (s *session) shutDoor() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainAPI)
+	defer cancel()
+	if err := s.door.Shutdown(ctx); err != nil {
+		s.log.Debug("closing the API door", "error", err)
+	}
+}
+
+// keyPrefix is what stands before every path where the door asks for its key.
+func (s *session) keyPrefix() string {
+	if s.doorKey == "" {
+		return ""
+	}
+	return "/k/" + s.doorKey
+}
+
+// record puts the journal around the chain, and marks what an injected fault has answered.
+func (s *session) record(chain http.RoundTripper) http.RoundTripper {
+	return s.journal.RoundTripper(capture.API, roundTrip(func(r *http.Request) (*http.Response, error) {
+		res, err := chain.RoundTrip(r)
+		if err == nil && res.Header.Get("Bcdev-Fault") != "" {
+			capture.NoteOf(r.Context()).Set(func(e *capture.Exchange) { e.Marks = append(e.Marks, "fault") })
+		}
+		return res, err
+	}))
+}
+
+// roundTrip is a function that is an [http.RoundTripper].
+type roundTrip func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements [http.RoundTripper].
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // signedHosts are the hosts that a token may go to.
 func signedHosts(cfg *config.Config) ([]string, error) {
@@ -92,9 +129,6 @@ func headersOf(m map[string]string) http.Header {
 }
 
 func parseFaults(texts []string) (*proxy.Faults, error) {
-	if len(texts) == 0 {
-		return nil, nil
-	}
 	faults := &proxy.Faults{}
 	for _, text := range texts {
 		f, err := proxy.ParseFault(text)
@@ -131,12 +165,21 @@ func (s *session) readOnly(store string) bool {
 	return false
 }
 
+// quota is a store's rate limit as it was last told, for programs.
+type quota struct {
+	Limit    int       `json:"limit"`
+	Left     int       `json:"left"`
+	WindowMs int64     `json:"window_ms"`
+	ResetMs  int64     `json:"reset_ms"`
+	At       time.Time `json:"at"`
+}
+
 // health is what GET /_bcdev/health answers.
 func (s *session) health() any {
 	type store struct {
-		Store string       `json:"store"`
-		Alias string       `json:"alias,omitempty"`
-		Quota *proxy.Quota `json:"quota,omitempty"`
+		Store string `json:"store"`
+		Alias string `json:"alias,omitempty"`
+		Quota *quota `json:"quota,omitempty"`
 	}
 	state, since := s.tunnel.State()
 	quotas := s.door.Quotas()
@@ -144,7 +187,7 @@ func (s *session) health() any {
 	for _, e := range s.vault.Stores() {
 		row := store{Store: e.Hash, Alias: e.Alias}
 		if q, ok := quotas[e.Hash]; ok {
-			row.Quota = &q
+			row.Quota = &quota{q.Limit, q.Left, q.Window.Milliseconds(), q.Reset.Milliseconds(), q.At.UTC()}
 		}
 		stores = append(stores, row)
 	}

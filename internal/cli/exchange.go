@@ -200,7 +200,7 @@ func (p *program) spend(ctx context.Context, cfg *config.Config, con *console.Co
 	if err != nil {
 		return err
 	}
-	defer v.Close()
+	defer func() { _ = v.Close() }() // every change is on disk before its call returns
 	e := capture.Exchange{Kind: capture.Auth, Store: in.Store}
 	if g, spent := v.Spent(in.Code); spent {
 		con.Granted(e, g, v.Where(), true)

@@ -100,7 +100,7 @@ func writePrivate(file string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when the rename went well
 	if _, err := f.Write(content); err != nil {
 		f.Close()
 		return err
@@ -125,11 +125,13 @@ type reader struct {
 	cfg     *config.Config
 	vault   *vault.Vault
 	journal *capture.Journal
+	log     *slog.Logger
 }
 
 func (r *reader) close() {
-	r.journal.Close()
-	r.vault.Close()
+	if err := errors.Join(r.journal.Close(), r.vault.Close()); err != nil {
+		r.log.Warn("closing the journal", "error", err)
+	}
 }
 
 // openReader opens configuration, vault and journal for a command beside a running bcdev.
@@ -156,8 +158,7 @@ func (p *program) openReader(_ context.Context, readOnly bool) (*reader, error) 
 		Known: func() []string { return append(v.Known(), cfg.App.ClientSecret.Reveal()) },
 	})
 	if err != nil {
-		v.Close()
-		return nil, fmt.Errorf("opening the journal: %w", err)
+		return nil, fmt.Errorf("opening the journal: %w", errors.Join(err, v.Close()))
 	}
-	return &reader{cfg, v, j}, nil
+	return &reader{cfg, v, j, p.logger()}, nil
 }

@@ -26,8 +26,7 @@ func (p *program) withVault(do func(*config.Config, *vault.Vault) error) error {
 	if err != nil {
 		return err
 	}
-	defer v.Close()
-	return storeError(v, do(cfg, v))
+	return errors.Join(storeError(v, do(cfg, v)), v.Close())
 }
 
 // storeError adds to an error about a store what stores there are.
