@@ -1,12 +1,17 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"bcdev/capture"
+	"bcdev/internal/bigcommerce"
 	"bcdev/internal/config"
 	"bcdev/internal/console"
 	"bcdev/internal/vault"
@@ -70,6 +75,7 @@ func (p *program) storesCommand() *cobra.Command {
 
 func (p *program) listStores(v *vault.Vault) error {
 	con := p.console()
+	quotas := p.lastQuotas(v.Stores())
 	var rows []console.StoreRow
 	for _, e := range v.Stores() {
 		token, err := v.Token(e.Hash)
@@ -78,11 +84,36 @@ func (p *program) listStores(v *vault.Vault) error {
 		}
 		rows = append(rows, console.StoreRow{
 			Hash: e.Hash, Alias: e.Alias, Scopes: e.Scopes, User: e.User.Email, At: e.At,
-			Where: e.Where, Token: token, Current: e.Current,
+			Where: e.Where, Token: token, Current: e.Current, Quota: quotas[e.Hash],
 		})
 	}
 	con.Stores(rows)
 	return con.Err()
+}
+
+// lastQuotas are the rate limits that the stores' last answers told of, as far as the journal has
+// one from the current window.
+func (p *program) lastQuotas(stores []vault.Entry) map[string]*bigcommerce.Quota {
+	quotas := map[string]*bigcommerce.Quota{}
+	dir, err := p.state()
+	if err != nil {
+		return quotas
+	}
+	journal, err := capture.Open(filepath.Join(dir, journalFile), capture.Options{ReadOnly: true, Logger: p.logger()})
+	if err != nil {
+		return quotas // no journal yet: nothing was asked
+	}
+	defer func() { _ = journal.Close() }() // only read
+	for _, e := range stores {
+		last, err := journal.Find(context.Background(), capture.Query{Door: capture.API, Store: e.Hash, Limit: 1})
+		if err != nil || len(last) == 0 {
+			continue
+		}
+		if q, ok := bigcommerce.ParseQuota(last[0].Response.Header); ok && time.Since(last[0].At) < q.Window {
+			quotas[e.Hash] = &q
+		}
+	}
+	return quotas
 }
 
 func (p *program) useStore(name string) error {

@@ -2,11 +2,13 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"bcdev/capture"
+	"bcdev/internal/bigcommerce"
 	"bcdev/internal/redact"
 )
 
@@ -128,6 +130,8 @@ type StoreRow struct {
 	Where   string    // where the token is kept, in words
 	Token   redact.Secret
 	Current bool // what /v3/... means
+	// Quota is the store's rate limit as its last answer told of it; nil when none has.
+	Quota *bigcommerce.Quota
 }
 
 // Stores shows the stores that have a grant.
@@ -136,7 +140,7 @@ func (c *Console) Stores(stores []StoreRow) {
 		for _, r := range stores {
 			c.event("store", field{"store", r.Hash}, field{"alias", r.Alias}, field{"scope", list(r.Scopes)},
 				field{"user", r.User}, field{"since", stamp(r.At)}, field{"where", r.Where},
-				field{"token", r.Token.Tail()}, field{"current", r.Current})
+				field{"token", r.Token.Tail()}, field{"current", r.Current}, field{"quota", quotaFields(r.Quota)})
 		}
 		return
 	}
@@ -144,11 +148,33 @@ func (c *Console) Stores(stores []StoreRow) {
 		c.Notef("no store has a grant yet: run bcdev up, and install the app in a store")
 		return
 	}
+	head := []string{"", "store", "alias", "token", "since", "user", "kept in", "scopes"}
+	asked := slices.ContainsFunc(stores, func(r StoreRow) bool { return r.Quota != nil })
+	if asked {
+		head = slices.Insert(head, len(head)-1, "quota")
+	}
 	rows := make([]row, len(stores))
 	for i, r := range stores {
 		rows[i] = c.storeRow(r)
+		if asked {
+			rows[i] = slices.Insert(rows[i], len(rows[i])-1, cell{plain, quotaWords(r.Quota)})
+		}
 	}
-	c.table([]string{"", "store", "alias", "token", "since", "user", "kept in", "scopes"}, rows)
+	c.table(head, rows)
+}
+
+func quotaFields(q *bigcommerce.Quota) any {
+	if q == nil {
+		return nil
+	}
+	return ordered{{"limit", q.Limit}, {"left", q.Left}, {"window_ms", q.Window.Milliseconds()}}
+}
+
+func quotaWords(q *bigcommerce.Quota) string {
+	if q == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d left", q.Left, q.Limit)
 }
 
 func (c *Console) storeRow(r StoreRow) row {
