@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -228,7 +229,11 @@ func (s *session) learned(request, response []byte) {
 		s.con.Problem("grant_unreadable", fmt.Errorf("reading the answer to the app's own exchange: %w", err))
 		return
 	}
-	t, err := bigcommerce.ParseTokenRequest("", request)
+	kind := "application/x-www-form-urlencoded" // BigCommerce took it, so it is one of the two
+	if bytes.HasPrefix(bytes.TrimSpace(request), []byte("{")) {
+		kind = "application/json"
+	}
+	t, err := bigcommerce.ParseTokenRequest(kind, request)
 	if err != nil {
 		s.log.Debug("reading the app's own exchange", "error", err)
 	}

@@ -27,6 +27,7 @@ type journey struct {
 	far  *farSide
 	app  *sampleApp
 	held map[string]bool
+	told chan capture.Door // what the terminal has told, so that the story keeps its order
 	n    int
 }
 
@@ -36,7 +37,14 @@ func newJourney(s *session, far *farSide) (*journey, error) {
 		return nil, err
 	}
 	s.closers = append(s.closers, app)
-	return &journey{s: s, far: far, app: app, held: map[string]bool{}}, nil
+	j := &journey{s: s, far: far, app: app, held: map[string]bool{}, told: make(chan capture.Door, 8)}
+	s.heard = func(e capture.Exchange) {
+		select {
+		case j.told <- e.Door:
+		default: // nobody listens any more
+		}
+	}
+	return j, nil
 }
 
 // make goes all the steps; a step that fails ends the journey. Once says that nobody stays.
@@ -78,6 +86,21 @@ func (j *journey) hold(name, title, detail string) {
 	j.held[name] = true
 	j.n++
 	j.s.con.Step(j.n, title, true, detail)
+}
+
+// awaitTold waits until the terminal has told of a call at a door. The journal writes API calls
+// behind the answer, so the answer is here first.
+func (j *journey) awaitTold(ctx context.Context, d capture.Door) error {
+	for {
+		select {
+		case told := <-j.told:
+			if told == d {
+				return nil
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the journal: %w", ctx.Err())
+		}
+	}
 }
 
 // tunnel asks the public address from outside: our own 404 has to come back through the edge.
@@ -134,6 +157,9 @@ func (j *journey) call(ctx context.Context) error {
 	if err := json.Unmarshal(res.body, &answer); err != nil || res.StatusCode != http.StatusOK || len(answer.Data) == 0 {
 		return fmt.Errorf("the proxy answered %d: %.200s", res.StatusCode, res.body)
 	}
+	if err := j.awaitTold(ctx, capture.API); err != nil {
+		return err
+	}
 	p := answer.Data[0]
 	j.hold("proxy", "GET "+path+" through the proxy, which added the credentials",
 		fmt.Sprintf("200: %q with %d images and %d variants", p.Name, len(p.Images), len(p.Variants)))
@@ -176,6 +202,9 @@ func (j *journey) replay(ctx context.Context) error {
 	if result.Exchange.Status != http.StatusOK {
 		return fmt.Errorf("the sample app answered the replay with %d: %s", result.Exchange.Status, result.Exchange.Response.Body)
 	}
+	if err := j.awaitTold(ctx, capture.Local); err != nil {
+		return err
+	}
 	if spentAfter := j.far.sandbox.Exchanges(); spentAfter != spentBefore {
 		return fmt.Errorf("the replay reached the token endpoint")
 	}
@@ -193,7 +222,7 @@ func (j *journey) next() []string {
 	return []string{
 		"curl '" + door + "/v3/catalog/products?include=images,variants&limit=2'",
 		"curl -X POST " + j.far.controlURL() + "/install",
-		"curl -X POST " + j.far.controlURL() + `/webhook -d '{"scope":"store/order/created","data":{"type":"order","id":118}}'`,
+		"curl -X POST " + j.far.controlURL() + `/webhook -d '{"scope":"store/order/created"}'`,
 		"bcdev list" + state,
 	}
 }

@@ -53,7 +53,8 @@ type session struct {
 	codes     *codeBook
 	faults    *proxy.Faults
 	lowQuota  *reminders
-	closers   []io.Closer // closed in reverse order
+	heard     func(capture.Exchange) // after an exchange was told; may be nil
+	closers   []io.Closer            // closed in reverse order
 }
 
 // listeners are bound before anything is announced.

@@ -121,6 +121,9 @@ func (s *session) tellExchanges(told <-chan capture.Exchange) {
 		} else {
 			s.con.Exchange(e)
 		}
+		if s.heard != nil {
+			s.heard(e)
+		}
 	}
 }
 
