@@ -27,11 +27,14 @@ import (
 const exchangeLimit = 30 * time.Second
 
 // build makes the rooms that need no address of the tunnel yet.
-func (s *session) build(context.Context) (err error) {
+func (s *session) build(ctx context.Context) (err error) {
 	if err = s.buildDoor(); err != nil {
 		return err
 	}
 	if err = s.buildCourier(); err != nil {
+		return err
+	}
+	if err = s.openHookBook(ctx); err != nil {
 		return err
 	}
 	return s.buildCallbacks()
@@ -51,7 +54,7 @@ func (s *session) buildCallbacks() error {
 		Paths: callback.Paths{
 			Auth: s.cfg.App.Callbacks.Auth, Load: s.cfg.App.Callbacks.Load,
 			Uninstall: s.cfg.App.Callbacks.Uninstall, RemoveUser: s.cfg.App.Callbacks.RemoveUser,
-			Webhooks: s.cfg.App.Webhooks,
+			Webhooks: s.cfg.App.Webhooks, MoreWebhooks: s.webhookPaths(),
 		},
 		Wanted:      s.cfg.App.Scopes,
 		RedirectURI: func() string { return s.callbackURL(s.cfg.App.Callbacks.Auth) },
@@ -60,7 +63,7 @@ func (s *session) buildCallbacks() error {
 		Forget:      s.vault.Forget,
 		Recent:      s.journal.Find,
 		LoginURL:    s.cfg.BigCommerce.LoginURL,
-		Told:        told{con: s.con, vault: s.vault, wanted: s.cfg.App.Scopes, codes: s.codes},
+		Told:        told{con: s.con, vault: s.vault, wanted: s.cfg.App.Scopes, codes: s.codes, event: s.noteEvent, installed: s.noteInstall},
 		TryNext:     s.tryNext,
 		DraftApps:   console.DraftApps,
 		Logger:      s.log,
@@ -71,14 +74,26 @@ func (s *session) buildCallbacks() error {
 	if s.courier != nil {
 		o.Forward, o.Queued = s.courier.Forward, s.courier.Takes
 	}
+	if s.flags.passthrough {
+		if s.courier == nil {
+			return misused("give --forward-to http://localhost:3000", "--passthrough needs a local app to answer webhooks")
+		}
+		o.Passthrough = s.courier.Forward
+	}
 	s.callbacks = callback.New(o)
 	return nil
 }
 
+// tryNext is what the page in the merchant's browser proposes. That page is public: the door's key
+// is left out of it.
 func (s *session) tryNext(store string) []string {
+	door := localURL(s.listeners.api.Addr())
+	if s.doorKey != "" {
+		door += "/k/KEY"
+	}
 	return []string{
-		"curl " + s.doorURL() + "/v2/store",
-		"curl '" + s.doorURL() + "/stores/" + store + "/v3/catalog/products?include=images,variants'",
+		"curl " + door + "/v2/store",
+		"curl '" + door + "/stores/" + store + "/v3/catalog/products?include=images,variants'",
 	}
 }
 
@@ -88,7 +103,7 @@ func (s *session) buildCourier() error {
 		return err
 	}
 	o := deliverTo(s.cfg, app, routes)
-	o.Journal, o.Logger, o.Health = s.journal, s.log, s.tellHealth
+	o.Journal, o.Logger, o.Health, o.Parallel = s.journal, s.log, s.tellHealth, s.flags.parallel
 	o.Public = func() *url.URL { u, _ := url.Parse(s.tunnel.URL()); return u }
 	o.Code = func(store string, _ []string) string { return freshCode(s.vault, store) }
 	s.courier = deliver.New(o)

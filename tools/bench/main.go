@@ -16,6 +16,7 @@ type settings struct {
 	bcdev    string        // the binary to measure
 	rounds   int           // interleaved rounds
 	duration time.Duration // of one measurement
+	soak     time.Duration // a long run against a bad upstream instead; 0: none
 }
 
 func main() {
@@ -26,6 +27,7 @@ func main() {
 	flag.StringVar(&s.bcdev, "bcdev", "bin/bcdev", "the binary to measure")
 	flag.IntVar(&s.rounds, "rounds", 5, "interleaved rounds")
 	flag.DurationVar(&s.duration, "duration", 2*time.Second, "of one measurement")
+	flag.DurationVar(&s.soak, "soak", 0, "instead of measuring, run so long against an upstream with 1 % resets and 1 % 429")
 	flag.Parse()
 	if err := run(*role, *target, *ca, s); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -45,6 +47,9 @@ func run(role, target, ca string, s settings) error {
 		return err
 	}
 	defer stage.close()
+	if s.soak > 0 {
+		return stage.endure()
+	}
 	for _, part := range []func() error{stage.throughput, stage.latency, stage.streams, stage.memory, stage.starts} {
 		if err := part(); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -44,6 +45,9 @@ var filler = []byte(strings.Repeat(`{"id":118,"name":"Colombia, washed"},`, 1<<2
 func answer(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	w.Header().Set("Content-Type", "application/json")
+	if q.Has("soak") && misbehave(w) {
+		return
+	}
 	if q.Has("stream") {
 		w.Header().Set("Bench-Flushed", strconv.FormatInt(time.Now().UnixNano(), 10))
 		fmt.Fprintln(w, `{"line":1}`)
@@ -61,6 +65,22 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(size))
 	w.Write(filler[:size])
+}
+
+// misbehave answers one in a hundred with a broken connection, and one in a hundred with 429.
+func misbehave(w http.ResponseWriter) bool {
+	switch mathrand.IntN(100) {
+	case 0:
+		panic(http.ErrAbortHandler)
+	case 1:
+		w.Header().Set("X-Rate-Limit-Time-Reset-Ms", "20")
+		w.Header().Set("X-Rate-Limit-Requests-Quota", "150")
+		w.Header().Set("X-Rate-Limit-Requests-Left", "0")
+		w.Header().Set("X-Rate-Limit-Time-Window-Ms", "30000")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	}
+	return false
 }
 
 // reverse is the rival: httputil.ReverseProxy with a tuned transport, which adds one header and
