@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -146,6 +147,9 @@ func TestAuthorize(t *testing.T) {
 		{"climbing out, encoded", "https://api.bigcommerce.com/stores/aaa111/%2e%2e/bbb222/v3/x", "", ""},
 		{"a hidden slash", "https://api.bigcommerce.com/stores/aaa111/..%2fbbb222/v3/x", "", ""},
 		{"encoded twice", "https://api.bigcommerce.com/stores/aaa111/%252e%252e%252fbbb222/v3/x", "", ""},
+		{"encoded twice, two steps up", "https://api.bigcommerce.com/stores/aaa111/v3/%252e%252e/%252e%252e/bbb222/v3/x", "", ""},
+		{"encoded twice, within the store", "https://api.bigcommerce.com/stores/aaa111/v3/%252e%252e/x", "", tokenA},
+		{"encoded five times", "https://api.bigcommerce.com/stores/aaa111/v3/%2525252541", "", ""},
 		{"a backslash", "https://api.bigcommerce.com/stores/aaa111/..%5cbbb222/v3/x", "", ""},
 		{"a path parameter", "https://api.bigcommerce.com/stores/aaa111/..;/bbb222/v3/x", "", ""},
 		{"an encoded hash", "https://api.bigcommerce.com/stores/%61aa111/v3/x", "", ""},
@@ -167,6 +171,22 @@ func TestAuthorize(t *testing.T) {
 				t.Errorf("error %q, hint %q", err, hint(err))
 			}
 		})
+	}
+}
+
+func TestAuthorizeReadsAPathThatIsSentAsItWasWritten(t *testing.T) {
+	v := open(t, Options{Dir: t.TempDir(), Hosts: []string{"api.bigcommerce.com"}})
+	put(t, v, grantOf("aaa111", tokenA), grantOf("bbb222", tokenB))
+	for path, want := range map[string]string{
+		"/stores/aaa111/v3/{id}":            tokenA,
+		"/stores/aaa111/../bbb222/v3/{id}":  "",
+		"//evil.example/stores/aaa111/v3/x": "",
+		"/stores":                           "",
+	} {
+		r := &http.Request{Header: http.Header{}, URL: &url.URL{Scheme: "https", Host: "api.bigcommerce.com", Path: "/stores/bbb222/v3/x", Opaque: path}}
+		if err := v.Authorize(r); r.Header.Get("X-Auth-Token") != want || (err == nil) != (want != "") {
+			t.Errorf("%s: X-Auth-Token = %q, err %v", path, r.Header.Get("X-Auth-Token"), err)
+		}
 	}
 }
 
