@@ -30,6 +30,8 @@ const (
 // one is not served.
 type Paths struct {
 	Auth, Load, Uninstall, RemoveUser, Webhooks string
+
+	MoreWebhooks []string // further paths at which webhooks arrive
 }
 
 // Pass brings a callback to the local app and writes the app's answer, or reports false and has
@@ -130,6 +132,9 @@ func New(o Options) *Handler {
 	h.route(o.Paths.Uninstall, browser(h.uninstall))
 	h.route(o.Paths.RemoveUser, browser(h.removeUser))
 	h.route(o.Paths.Webhooks, h.webhook)
+	for _, path := range o.Paths.MoreWebhooks {
+		h.route(path, h.webhook)
+	}
 	return h
 }
 

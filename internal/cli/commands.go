@@ -17,7 +17,7 @@ func (p *program) commands() []*cobra.Command {
 	return []*cobra.Command{
 		p.upCommand(), p.demoCommand(), p.sandboxCommand(),
 		p.listCommand(), p.showCommand(), p.replayCommand(), p.exportCommand(), p.importCommand(), p.pruneCommand(),
-		p.exchangeCommand(), p.storesCommand(), p.tokenCommand(), p.envCommand(),
+		p.hooksCommand(), p.exchangeCommand(), p.storesCommand(), p.tokenCommand(), p.envCommand(),
 		p.triggerCommand(), p.verifyCommand(), p.scopesCommand(), p.caCommand(), p.versionCommand(),
 	}
 }

@@ -81,7 +81,7 @@ func (s *session) keyPrefix() string {
 // record puts the journal around the chain, and marks what an injected fault has answered.
 func (s *session) record(chain http.RoundTripper) http.RoundTripper {
 	return s.journal.RoundTripper(capture.API, roundTrip(func(r *http.Request) (*http.Response, error) {
-		res, err := chain.RoundTrip(r)
+		res, err := errands{chain}.RoundTrip(r)
 		if err == nil && res.Header.Get("Bcdev-Fault") != "" {
 			capture.NoteOf(r.Context()).Set(func(e *capture.Exchange) { e.Marks = append(e.Marks, "fault") })
 		}
@@ -196,7 +196,24 @@ func (s *session) health() any {
 		Tunnel string    `json:"tunnel"`
 		Since  time.Time `json:"tunnel_since"`
 		Stores []store   `json:"stores"`
-	}{"ok", linkWord(state), since.UTC(), stores}
+		Queue  queueLine `json:"queue"`
+	}{"ok", linkWord(state), since.UTC(), stores, s.queueLine()}
+}
+
+// queueLine is what waits for the local app.
+type queueLine struct {
+	Waiting int        `json:"waiting"`
+	Oldest  *time.Time `json:"oldest,omitempty"`
+}
+
+func (s *session) queueLine() queueLine {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	waiting, oldest, err := s.journal.Waiting(ctx)
+	if err != nil {
+		s.log.Debug("counting the queue", "error", err)
+	}
+	return queueLine{waiting, timeOrNone(oldest)}
 }
 
 // explain says what an answer of the API means, by what the store's grant allows.

@@ -107,18 +107,22 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 
 func (p *program) showCommand() *cobra.Command {
 	var o console.ShowOptions
+	var expand bool
 	c := &cobra.Command{
 		Use:   "show REF",
 		Short: "Show one exchange: decoded, headers, body",
 		Long:  `show prints one exchange. REF is an ID (17), "latest", "latest auth", or "latest store/order/created".`,
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			ref := strings.Join(args, " ")
+			if expand {
+				return p.showExpanded(c.Context(), ref, func(e capture.Exchange) { p.console().Show(e, o) })
+			}
 			r, err := p.openReader(c.Context(), true)
 			if err != nil {
 				return err
 			}
 			defer r.close()
-			ref := strings.Join(args, " ")
 			e, err := r.journal.Reveal(c.Context(), ref)
 			if err != nil {
 				return unknownRef(ref, err)
@@ -130,6 +134,7 @@ func (p *program) showCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.Raw, "raw", false, "the body's bytes as they are, and nothing else")
 	c.Flags().BoolVar(&o.Headers, "headers", false, "every header")
+	c.Flags().BoolVar(&expand, "expand", false, "fetch what a webhook is about, and show what changed since the last time")
 	return c
 }
 

@@ -19,6 +19,7 @@ import (
 	"bcdev/internal/config"
 	"bcdev/internal/console"
 	"bcdev/internal/deliver"
+	"bcdev/internal/hooks"
 	"bcdev/internal/serve"
 	"bcdev/internal/vault"
 	"bcdev/proxy"
@@ -41,20 +42,23 @@ type session struct {
 	state string
 	flags upFlags
 
-	vault     *vault.Vault
-	journal   *capture.Journal
-	door      *proxy.Proxy
-	tunnel    *tunnel.Tunnel
-	callbacks *callback.Handler
-	courier   *deliver.Deliverer
-	listeners listeners
-	windowKey string
-	doorKey   string
-	codes     *codeBook
-	faults    *proxy.Faults
-	lowQuota  *reminders
-	heard     func(capture.Exchange) // after an exchange was told; may be nil
-	closers   []io.Closer            // closed in reverse order
+	vault      *vault.Vault
+	journal    *capture.Journal
+	door       *proxy.Proxy
+	tunnel     *tunnel.Tunnel
+	callbacks  *callback.Handler
+	courier    *deliver.Deliverer
+	listeners  listeners
+	windowKey  string
+	doorKey    string
+	codes      *codeBook
+	faults     *proxy.Faults
+	lowQuota   *reminders
+	hookBook   *hooks.Book
+	installed  chan string // stores with a new grant, for keepHooks
+	expansions *expansions
+	heard      func(capture.Exchange) // after an exchange was told; may be nil
+	closers    []io.Closer            // closed in reverse order
 }
 
 // listeners are bound before anything is announced.
@@ -154,6 +158,7 @@ func (s *session) serve(ctx context.Context, ready func()) error {
 		return err
 	}
 	told := s.journal.Watch(ctx) // before anybody is told that it is ready
+	defer s.announce()()
 	ready()
 	background := s.background(ctx, told)
 	err = serve.Until(ctx, doors...)
@@ -191,7 +196,10 @@ func (s *session) doors() ([]serve.Door, error) {
 
 // background starts what runs beside the doors, and returns a function that waits for its end.
 func (s *session) background(ctx context.Context, told <-chan capture.Exchange) (wait func()) {
-	run := []func(context.Context){s.tellLink, s.warm, func(context.Context) { s.tellExchanges(told) }}
+	run := []func(context.Context){s.tellLink, s.warm, s.keepHooks, func(context.Context) { s.tellExchanges(told) }}
+	if s.cfg.Hooks.Expand {
+		run = append(run, s.expandEvents)
+	}
 	if s.courier != nil {
 		run = append(run, s.runQueue)
 	}

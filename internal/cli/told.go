@@ -19,6 +19,9 @@ type told struct {
 	vault  *vault.Vault
 	wanted []string
 	codes  *codeBook
+
+	event     func(e capture.Exchange, w bigcommerce.Webhook, signature error)
+	installed func(store string)
 }
 
 func (t told) Callback(e capture.Exchange, in bigcommerce.Install) {
@@ -36,10 +39,12 @@ func (t told) Lifecycle(e capture.Exchange, p bigcommerce.Payload, err error) {
 
 func (t told) Webhook(e capture.Exchange, w bigcommerce.Webhook, signature error) {
 	t.con.Webhook(e, w, signature)
+	t.event(e, w, signature)
 }
 
 func (t told) Granted(e capture.Exchange, g bigcommerce.Grant, again bool) {
 	t.con.Granted(e, g, t.vault.Where(), again)
+	t.installed(g.Store)
 }
 
 func (t told) Refused(e capture.Exchange, err error) { t.con.Refused(e, err) }
@@ -116,6 +121,9 @@ func (s *session) tellExchanges(told <-chan capture.Exchange) {
 			continue // told when it arrived, told before, or not over yet
 		}
 		seen[e.Door] = e.ID
+		if isErrand(e) {
+			continue // told by whoever sent it
+		}
 		if e.Door == capture.Local {
 			s.con.Delivery(e)
 		} else {

@@ -21,6 +21,8 @@ type upFlags struct {
 	allowLAN      bool
 	allowUpstream []string
 	faults        []string
+	passthrough   bool
+	parallel      int
 }
 
 func (p *program) upCommand() *cobra.Command {
@@ -53,7 +55,12 @@ NGROK_AUTHTOKEN, BC_CLIENT_ID and BC_CLIENT_SECRET in the environment are enough
 	f.BoolVar(&flags.allowLAN, "allow-lan", false, "allow addresses that others can reach; requires the key")
 	f.StringArrayVar(&flags.allowUpstream, "allow-upstream", nil, "host that bigcommerce.* may name beside BigCommerce's own")
 	f.StringArrayVar(&flags.faults, "fault", nil, "answer at the door, e.g. 'path=/v3/catalog status=429 times=3'")
+	f.BoolVar(&flags.passthrough, "passthrough", false, "answer webhooks with the app's own answer, instead of 200 at once")
+	f.IntVar(&flags.parallel, "parallel", 4, "resources whose webhooks are brought to the app at the same time")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if flags.parallel < 1 || flags.parallel > 100 {
+			return usage(c, fmt.Errorf("--parallel %d: give a number from 1 to 100", flags.parallel))
+		}
 		cfg, err := p.config(&configured{set.given(), flags.allowUpstream, flags.allowLAN})
 		if err != nil {
 			return err
@@ -80,7 +87,10 @@ func (p *program) up(ctx context.Context, cfg *config.Config, flags upFlags) err
 }
 
 func (p *program) session(cfg *config.Config, state string, flags upFlags) *session {
-	return &session{p: p, cfg: cfg, state: state, flags: flags, con: p.console(), log: p.logger(), codes: newCodeBook(), lowQuota: newReminders()}
+	return &session{
+		p: p, cfg: cfg, state: state, flags: flags, con: p.console(), log: p.logger(),
+		codes: newCodeBook(), lowQuota: newReminders(), installed: make(chan string, 16), expansions: newExpansions(),
+	}
 }
 
 // needsApp refuses to start without the two values nothing works without.

@@ -21,6 +21,10 @@ const (
 	diffContext = 3       // equal lines shown around a change
 )
 
+// Diff shows what changed between the bodies of two answers, as a unified diff of JSON or text; ""
+// when nothing did.
+func Diff(before, now capture.Exchange) string { return diffAnswers(before, now) }
+
 // diffAnswers compares the bodies of two answers, JSON by JSON and text by text; "" when they
 // are the same.
 func diffAnswers(before, now capture.Exchange) string {

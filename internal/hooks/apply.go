@@ -2,7 +2,6 @@ package hooks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -27,8 +26,9 @@ func Apply(ctx context.Context, c Client, b *Book, p Plan, told func(Done)) erro
 		}
 		now, err := apply(ctx, c, b, s)
 		if err != nil {
-			failed++
-			first = errors.Join(first, err)
+			if failed++; first == nil {
+				first = err
+			}
 		}
 		told(Done{s, now, err})
 	}
