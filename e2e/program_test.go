@@ -150,6 +150,20 @@ func (p *program) line(text string) string {
 	}
 }
 
+// skip passes over the lines that were printed until now.
+func (p *program) skip() {
+	for {
+		select {
+		case _, ok := <-p.lines:
+			if !ok {
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
 // next is the next event of a name, and the ones between are passed over.
 func (p *program) next(name string) event {
 	p.t.Helper()
