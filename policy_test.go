@@ -134,3 +134,23 @@ func list(t *testing.T) []listed {
 		all = append(all, p)
 	}
 }
+
+// TestLibcIsTheOneSQLitePins holds what the SQLite library asks of whoever builds it: its C
+// runtime at exactly the version it was generated with.
+func TestLibcIsTheOneSQLitePins(t *testing.T) {
+	version := func(module string) string {
+		out, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", module).Output()
+		if err != nil {
+			t.Fatalf("go list -m %s: %v", module, err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	graph, err := exec.Command("go", "mod", "graph").Output()
+	if err != nil {
+		t.Fatalf("go mod graph: %v", err)
+	}
+	pinned := "modernc.org/sqlite@" + version("modernc.org/sqlite") + " modernc.org/libc@" + version("modernc.org/libc") + "\n"
+	if !strings.Contains(string(graph), pinned) {
+		t.Errorf("modernc.org/libc is at %s, which is not what SQLite pins", version("modernc.org/libc"))
+	}
+}
