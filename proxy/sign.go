@@ -150,13 +150,9 @@ func (o own) RoundTrip(req *http.Request) (*http.Response, error) {
 	return o.p.chain.RoundTrip(req)
 }
 
-// detached hides a call from what is done on its behalf.
+// detached hides what belongs to a client's call, such as the target it asked for, from what is done
+// on its behalf: that is a call of its own.
 type detached struct{ context.Context }
 
-// Value finds everything but the call.
-func (d detached) Value(key any) any {
-	if key == (callKey{}) {
-		return nil
-	}
-	return d.Context.Value(key)
-}
+// Value finds nothing.
+func (d detached) Value(any) any { return nil }

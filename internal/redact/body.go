@@ -3,6 +3,7 @@ package redact
 import (
 	"bytes"
 	"encoding/json"
+	"net/url"
 	"regexp"
 	"strings"
 )
@@ -37,7 +38,11 @@ func Body(path, contentType string, body []byte) []byte {
 }
 
 func bodyNames(path string) map[string]bool {
-	path, _, _ = strings.Cut(strings.ToLower(path), "?")
+	path, _, _ = strings.Cut(path, "?")
+	if plain, err := url.PathUnescape(path); err == nil {
+		path = plain
+	}
+	path = strings.ToLower(path)
 	path = strings.TrimRight(path, "/")
 	switch {
 	case strings.HasSuffix(path, "/oauth2/token"), strings.HasSuffix(path, "/device/token"),

@@ -110,6 +110,9 @@ func TestBody(t *testing.T) {
 			"{\n \"client_id\":\"id\", \"client_secret\" : \"s\\\"x\",\"code\":\"c\",\"grant_type\":\"authorization_code\"}\n",
 			"{\n \"client_id\":\"id\", \"client_secret\" : \"••••\",\"code\":\"••••\",\"grant_type\":\"authorization_code\"}\n",
 		},
+		"a path with needless escapes": {
+			"/stores/abc/v3/storefront/api%2dtoken-private", "application/json", `{"data":{"token":"abc"}}`, `{"data":{"token":"••••"}}`,
+		},
 		"the JSON BigCommerce answers": {
 			token, "application/json; charset=utf-8",
 			`{"access_token":"abc","scope":"code token","user":{"id":1,"username":"code"},"context":"stores/x"}`,

@@ -26,8 +26,8 @@ type Guard struct {
 // anything is believed about origins. GET is guarded like every other method: an image tag of
 // another site must not reach an API that answers with a store's data.
 //
-// A request line with an absolute URI of our own passes as it is. The key is cut off the path
-// before next sees it.
+// A request line with an absolute URI of our own passes as it is. The key is cut off the path, and
+// a Referer with it off the header, before next sees the request.
 func LocalOnly(g Guard, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if no := g.judge(r); no != nil {
@@ -219,6 +219,10 @@ func (g Guard) unlock(r *http.Request) (*http.Request, *refusal) {
 	}
 	inner := r.WithContext(r.Context())
 	inner.RequestURI, inner.URL = before+target, u
+	if from := strings.Join(r.Header["Referer"], ","); strings.Contains(from, g.Key) {
+		inner.Header = r.Header.Clone() // a browser tells where it followed a link
+		inner.Header.Del("Referer")
+	}
 	return inner, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -225,6 +226,25 @@ func TestTheKey(t *testing.T) {
 				t.Errorf("the answer holds the key: %s", body)
 			}
 		})
+	}
+}
+
+func TestARefererWithTheKeyGoesNoFurther(t *testing.T) {
+	const key = "4d0c1b9e7f6a"
+	for referer, want := range map[string]string{
+		"http://localhost/k/" + key + "/v3/x": "",
+		"http://localhost:3000/products":      "http://localhost:3000/products",
+	} {
+		got := ""
+		h := LocalOnly(Guard{Hosts: []string{"localhost"}, Key: key, KeyRequired: true},
+			http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Referer") }))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/k/"+key+"/v3/x", nil)
+		r.Host = "localhost"
+		r.Header.Set("Referer", referer)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if got != want {
+			t.Errorf("%q arrived as %q", referer, got)
+		}
 	}
 }
 
