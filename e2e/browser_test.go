@@ -26,7 +26,7 @@ func openTab(t *testing.T, flags ...string) *tab {
 	t.Helper()
 	o := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(browser(t)), chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("lang", "en-US"),
+		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("lang", "en-US"), chromedp.Flag("no-proxy-server", true),
 	}
 	if os.Getuid() == 0 {
 		o = append(o, chromedp.NoSandbox) // Chromium's own sandbox refuses to run for root
