@@ -39,7 +39,7 @@ func (f *flight) over() bool {
 func (h *Handler) board(code string) (f *flight, first bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if f, ok := h.flights[code]; ok && !(f.over() && mayRetry(f.err)) {
+	if f, ok := h.flights[code]; ok && (!f.over() || !mayRetry(f.err)) {
 		return f, false
 	}
 	if h.o.Spent != nil {

@@ -9,8 +9,8 @@ import (
 const exceptionPause = 10 * time.Minute // between two 90001 of one destination
 
 // announce sends an event to the hooks that listen and does not wait.
-func (s *Sandbox) announce(e event) []*delivery {
-	return s.courier.post(e, s.hooks.listeners(e, s.clock.Now()))
+func (s *Sandbox) announce(e event) {
+	s.courier.post(e, s.hooks.listeners(e, s.clock.Now()))
 }
 
 // post makes a delivery for each hook.

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -75,7 +76,8 @@ func (s *Sandbox) visit(ctx context.Context, callback string, query url.Values, 
 
 // withoutURL drops the URL from a client's error: it holds the code or a signed payload.
 func withoutURL(err error) error {
-	if failed, ok := err.(*url.Error); ok {
+	var failed *url.Error
+	if errors.As(err, &failed) {
 		return failed.Err
 	}
 	return err
