@@ -23,8 +23,9 @@ import (
 
 // The files of the forward door's certificate authority, in the state folder.
 const (
-	caFile    = "ca.pem"
-	caKeyFile = "ca.key"
+	caFile       = "ca.pem"
+	caKeyFile    = "ca.key"
+	caBundleFile = "ca-bundle.pem"
 )
 
 // forwardServer answers at the forward door, with a certificate authority made on this machine.
@@ -78,6 +79,32 @@ func readCA(dir string) (tls.Certificate, error) {
 			"reading the certificate authority: %w", err)
 	}
 	return ca, nil
+}
+
+// systemBundles are where systems keep the authorities that everybody trusts, in one PEM file.
+var systemBundles = []string{
+	"/etc/ssl/certs/ca-certificates.crt",                // Debian, Ubuntu, Arch, Gentoo
+	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, RHEL
+	"/etc/ssl/ca-bundle.pem",                            // openSUSE
+	"/etc/ssl/cert.pem",                                 // macOS, Alpine, BSD
+}
+
+// bundleCA writes the system's authorities and ours into one file of the state folder, for
+// programs whose setting replaces their list instead of adding to it. Whole is false when the
+// system's were not found.
+func bundleCA(dir string) (file string, whole bool, err error) {
+	ours, err := os.ReadFile(filepath.Join(dir, caFile))
+	if err != nil {
+		return "", false, fmt.Errorf("reading the certificate authority: %w", err)
+	}
+	for _, name := range systemBundles {
+		theirs, err := os.ReadFile(name)
+		if err == nil && len(theirs) > 0 {
+			file, whole = filepath.Join(dir, caBundleFile), true
+			return file, whole, writePrivate(file, append(append(theirs, '\n'), ours...))
+		}
+	}
+	return filepath.Join(dir, caFile), false, nil
 }
 
 func (p *program) caCommand() *cobra.Command {
@@ -152,7 +179,7 @@ func (p *program) removeCA() error {
 		return err
 	}
 	removed := false
-	for _, name := range []string{caKeyFile, caFile} {
+	for _, name := range []string{caKeyFile, caFile, caBundleFile} {
 		err := os.Remove(filepath.Join(dir, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing the certificate authority: %w", err)

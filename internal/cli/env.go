@@ -126,24 +126,30 @@ func (p *program) envForward() error {
 		p.console().Notef("the forward door is off: start it with \"bcdev up --forward-listen %s\"", listen)
 	}
 	ca := filepath.Join(dir, caFile)
+	bundle, whole, err := bundleCA(dir)
+	if err != nil {
+		return err
+	}
 	door := "http://" + listen
 	vars := []variable{
 		{name: "HTTPS_PROXY", value: door}, {name: "https_proxy", value: door},
 		{name: "NODE_EXTRA_CA_CERTS", value: ca}, // Node; it needs NODE_USE_ENV_PROXY for the proxy
 		{name: "NODE_USE_ENV_PROXY", value: "1"},
-		{name: "REQUESTS_CA_BUNDLE", value: ca}, // Python's requests
-		{name: "SSL_CERT_FILE", value: ca},      // Python's ssl, Ruby, Go, OpenSSL
-		{name: "CURL_CA_BUNDLE", value: ca},     // curl, and PHP through it
+		{name: "REQUESTS_CA_BUNDLE", value: bundle}, // Python's requests
+		{name: "SSL_CERT_FILE", value: bundle},      // Python's ssl, Ruby, Go, OpenSSL
+		{name: "CURL_CA_BUNDLE", value: bundle},     // curl, and PHP through it
 	}
 	var b strings.Builder
 	for _, v := range vars {
 		b.WriteString(v.shellLine() + "\n")
 	}
-	b.WriteString("# PHP: php -d curl.cainfo='" + ca + "' -d openssl.cafile='" + ca + "'\n")
+	b.WriteString("# PHP: php -d curl.cainfo='" + bundle + "' -d openssl.cafile='" + bundle + "'\n")
 	b.WriteString("# Java: keytool -importcert -noprompt -alias bcdev -file '" + ca + "' -keystore bcdev.p12 -storetype PKCS12 -storepass bcdev1\n")
 	b.WriteString("#       java -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=" + portText(listen) +
 		" -Djavax.net.ssl.trustStore=bcdev.p12 -Djavax.net.ssl.trustStorePassword=bcdev1\n")
-	b.WriteString("# SSL_CERT_FILE and the bundles replace a program's own list: set them for programs that talk to BigCommerce through the door alone.\n")
+	if !whole {
+		b.WriteString("# This machine's own list of authorities was not found: with these, a program trusts BigCommerce through the door and nobody else.\n")
+	}
 	con := p.console()
 	con.Print(b.String())
 	return con.Err()
