@@ -2,8 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"bcdev/internal/config"
@@ -52,6 +54,29 @@ func findRunning(state string) (running, bool) {
 	}
 	lock.Close()
 	return running{}, false
+}
+
+// publicTarget is publicURL for a command that has opened nothing yet.
+func (p *program) publicTarget() (*url.URL, error) {
+	cfg, err := p.config(nil)
+	if err != nil {
+		return nil, err
+	}
+	state, err := p.state()
+	if err != nil {
+		return nil, err
+	}
+	text, err := publicURL(cfg, state)
+	if err != nil {
+		return nil, err
+	}
+	return url.Parse(text)
+}
+
+// isLocalName reports whether a name is this machine's own, as those of a sandbox are.
+func isLocalName(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // publicURL is the address the world sees: that of the running bcdev, else the configuration's.

@@ -70,7 +70,12 @@ of an auth trigger is one that the API door's /oauth2/token honours.`,
 }
 
 func (p *program) trigger(ctx context.Context, event string, flags triggerFlags, r deliver.Replay) error {
-	cast, courier, err := p.openCourier(ctx, flags.allowRemote || flags.public)
+	public, err := p.publicTarget()
+	if err != nil && flags.public {
+		return err
+	}
+	remote := flags.allowRemote || flags.public && !isLocalName(public.Hostname())
+	cast, courier, err := p.openCourier(ctx, remote)
 	if err != nil {
 		return err
 	}
@@ -83,9 +88,10 @@ func (p *program) trigger(ctx context.Context, event string, flags triggerFlags,
 		return err
 	}
 	if flags.public {
-		if r.To = publicOf(cast.cfg); r.To == nil {
-			return down("start \"bcdev up\" with a fixed tunnel.url, or leave --public out", "the public URL is not known")
-		}
+		r.To = public
+	}
+	if public != nil {
+		t.Host = public.Host
 	}
 	if t.Kind == capture.Hook { // what --set changes is part of the body that is signed
 		t.Set, r.Set = r.Set, nil
