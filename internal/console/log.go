@@ -40,6 +40,7 @@ func (c *Console) Webhook(e capture.Exchange, w bigcommerce.Webhook, signature e
 	if c.event("webhook", field{"id", e.ID}, field{"scope", w.Scope}, field{"store", storeOf(e, w.Store)},
 		field{"signature", signatureWord(signature)},
 		field{"resource", ordered{{"type", kind}, {"id", id}}}, field{"hash", w.Hash},
+		field{"age_s", int64(ageOf(e, w).Seconds())}, field{"retry", retryOf(e)},
 		field{"duplicate", hasMark(e, "duplicate")}, field{"signature_problem", messageOf(signature)},
 		field{"hint", hintOf(signature)}) {
 		return
@@ -50,6 +51,12 @@ func (c *Console) Webhook(e capture.Exchange, w bigcommerce.Webhook, signature e
 		s.put(strong, "  "+kind+" "+id)
 	}
 	s.put(faint, "  "+storeOf(e, w.Store))
+	if old := ageOf(e, w); old > 0 {
+		s.put(faint, "  "+age(old)+" old")
+	}
+	if n := retryOf(e); n > 0 {
+		s.put(warn, fmt.Sprintf("  retry %d", n))
+	}
 	if hasMark(e, "duplicate") {
 		s.put(warn, "  came before")
 	}
@@ -285,3 +292,18 @@ func verdictInk(verdict string) ink {
 	}
 	return faint
 }
+
+// ageOf is the time between an event and its arrival; 0 when it is not known, or within the
+// second that BigCommerce's clock counts in.
+func ageOf(e capture.Exchange, w bigcommerce.Webhook) time.Duration {
+	if w.CreatedAt.IsZero() || e.At.IsZero() {
+		return 0
+	}
+	if old := e.At.Sub(w.CreatedAt); old >= time.Second {
+		return old
+	}
+	return 0
+}
+
+// retryOf is which repetition of its message an arrival is; 0 for the first arrival.
+func retryOf(e capture.Exchange) int { return max(0, e.Attempt-1) }
