@@ -91,7 +91,7 @@ func problemCode(err error) string {
 	case errors.As(err, &refused) && refused.Code != "":
 		return refused.Code
 	case errors.As(err, &problems):
-		return "bad_config"
+		return configCode(problems)
 	}
 	switch exitCode(err) {
 	case exitUsage:
@@ -100,4 +100,14 @@ func problemCode(err error) string {
 		return "down"
 	}
 	return "failed"
+}
+
+// configCode is the code that all problems share, as one alone does.
+func configCode(problems config.Problems) string {
+	for _, p := range problems {
+		if p.Code == "" || p.Code != problems[0].Code {
+			return "bad_config"
+		}
+	}
+	return problems[0].Code
 }

@@ -257,7 +257,9 @@ func TestTheAuthority(t *testing.T) {
 	if a.StatusCode != 200 || a.body != string(kept) || strings.Contains(a.body, "KEY") {
 		t.Errorf("M16: %d %q", a.StatusCode, a.body)
 	}
-	leaf := w.through(t, "api.bigcommerce.com").ConnectionState().PeerCertificates[0]
+	in := w.through(t, "api.bigcommerce.com")
+	leaf := in.ConnectionState().PeerCertificates[0]
+	in.Close()
 	if life := leaf.NotAfter.Sub(leaf.NotBefore); life > 197*24*time.Hour || time.Until(leaf.NotAfter) < 0 || time.Since(leaf.NotBefore) < 47*time.Hour {
 		t.Errorf("M17: the leaf lives from %s to %s", leaf.NotBefore, leaf.NotAfter)
 	}

@@ -238,6 +238,9 @@ func readAnswer(t *testing.T, c net.Conn, request string) heard {
 	if err != nil {
 		t.Fatalf("%q was answered with %q: %v", clipped(request), all.String(), err)
 	}
+	if method == http.MethodConnect && res.StatusCode == http.StatusOK {
+		return heard{Response: res, wrote: all.String(), open: true} // what follows is a tunnel
+	}
 	body, err := io.ReadAll(res.Body)
 	if err != nil && !errors.Is(err, syscall.ECONNRESET) { // of a request that nobody read to its end
 		t.Fatalf("reading the answer to %q: %v", clipped(request), err)

@@ -89,6 +89,20 @@ func wanted(k key) string {
 	}
 }
 
+// remedy says how a value that is wanted is written.
+func remedy(k key) string {
+	switch {
+	case k.bytes:
+		return "e.g. 1MiB"
+	case k.value.Kind() == reflect.Bool:
+		return "write true or false, without quotes"
+	case k.value.Kind() == reflect.Int:
+		return "write digits only, without quotes"
+	default:
+		return "write it on one line, in quotes"
+	}
+}
+
 // controls reports whether s holds a control character or an invisible sign that turns the
 // direction of writing.
 func controls(s string) bool {

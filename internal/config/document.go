@@ -99,7 +99,7 @@ func (r reader) pairs(path string, n *yaml.Node, each func(name, path string, ke
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		keyNode := n.Content[i]
 		if keyNode.Kind != yaml.ScalarNode {
-			r.complain(keyNode, "wrong_type", path, "", "a key must be a word, not %s", kindOf(keyNode))
+			r.complain(keyNode, "wrong_type", path, "write it as name: value", "a key must be a word, not %s", kindOf(keyNode))
 			continue
 		}
 		name := keyNode.Value
@@ -189,7 +189,7 @@ func (r reader) table(k key, n *yaml.Node) {
 // scalar reads a single value. Null leaves texts empty and everything else at its default.
 func (r reader) scalar(k key, n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode {
-		r.complain(n, "wrong_type", k.path, "", "must be %s, not %s", wanted(k), kindOf(n))
+		r.complain(n, "wrong_type", k.path, remedy(k), "must be %s, not %s", wanted(k), kindOf(n))
 		return
 	}
 	if isNull(n) {
@@ -212,11 +212,11 @@ func (r reader) scalar(k key, n *yaml.Node) {
 		return
 	}
 	if !used && !fits(k.value, n) {
-		r.complain(n, "wrong_type", k.path, "", "must be %s, not %s", wanted(k), kindOf(n))
+		r.complain(n, "wrong_type", k.path, remedy(k), "must be %s, not %s", wanted(k), kindOf(n))
 		return
 	}
 	if err := assign(k, text); err != nil {
-		r.complain(n, "wrong_type", k.path, "", "%s", err)
+		r.complain(n, "wrong_type", k.path, remedy(k), "%s", err)
 	}
 }
 
