@@ -3,9 +3,11 @@ package cli
 import (
 	"fmt"
 	"net"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -78,4 +80,24 @@ func nameToNgrok(version string) (client, semver string) {
 		return "bcdev", m[1]
 	}
 	return "", ""
+}
+
+// called is how a person calls this program again from the same folder.
+func (p *program) called() string {
+	name := filepath.ToSlash(p.Name)
+	switch {
+	case name == "":
+		return "bcdev"
+	case strings.Contains(name, "/go-build"): // go run builds it there, and removes it
+		return "go run ."
+	}
+	return shellWord(p.Name)
+}
+
+// shellWord is text as one word of a shell's command.
+func shellWord(text string) string {
+	if strings.ContainsAny(text, " '\"$&;()") {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	return text
 }

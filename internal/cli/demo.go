@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +32,9 @@ receives a webhook and replays the install, then stays up for you to play with u
 	c.Flags().IntVar(&port, "port", 7070, "the first of five ports in a row; 0 takes free ones")
 	return c
 }
+
+// demoFile is where a demo says what it is made of; it is there while the demo is.
+const demoFile = "demo.yaml"
 
 type demoOptions struct {
 	once   bool
@@ -69,7 +73,28 @@ func (p *program) demo(ctx context.Context, o demoOptions) error {
 	if err != nil {
 		return err
 	}
+	forgetFile, err := j.writeDemoFile()
+	if err != nil {
+		return err
+	}
+	defer forgetFile()
 	return p.runDemo(ctx, s, far, j, o.once)
+}
+
+// demoFile is the configuration of the demo that runs on the state folder of this run, or nothing.
+// With it the other commands find the demo's app and store instead of those of the environment.
+func (p *program) demoFile() string {
+	if p.stateDir == "" && lookup(p.Env, "BCDEV_STATE_DIR") == "" {
+		return ""
+	}
+	dir, err := p.state()
+	if err != nil || !exists(filepath.Join(dir, demoFile)) {
+		return ""
+	}
+	if _, ok := findRunning(dir); !ok {
+		return ""
+	}
+	return filepath.Join(dir, demoFile)
 }
 
 // runDemo serves the far side, the session and the demo's own little app, makes the journey,
@@ -83,7 +108,7 @@ func (p *program) runDemo(ctx context.Context, s *session, far *farSide, j *jour
 	result := make(chan error, 1)
 	err := s.serve(ctx, func() {
 		ready := s.ready()
-		ready.Sandbox, ready.ControlURL = true, far.controlURL()
+		ready.Next = nil // the journey does it all, and says what comes then
 		s.con.Ready(ready)
 		go func() {
 			result <- j.make(ctx, once)
@@ -116,4 +141,20 @@ func (p *program) demoState() (dir string, forget func(), err error) {
 		return "", nil, fmt.Errorf("making a folder for the demo: %w", err)
 	}
 	return dir, func() { _ = os.RemoveAll(dir) }, nil // what is left lies in the folder for temporary files
+}
+
+// writeDemoFile writes the demo's configuration for the commands beside it, and returns a function
+// that removes it. Its client secret is made up and opens nothing but this demo's own sandbox.
+func (j *journey) writeDemoFile() (remove func(), err error) {
+	cfg, file := j.s.cfg, filepath.Join(j.s.state, demoFile)
+	text := fmt.Sprintf(`# The demo's own: nothing here opens anything else, and it goes when the demo ends.
+app: {client_id: %q, client_secret: %q, forward_to: %q}
+proxy: {listen: %q}
+bigcommerce: {login_url: %q, api_url: %q, storefront_url: %q}
+`, cfg.App.ClientID, cfg.App.ClientSecret.Reveal(), j.app.url(), j.s.listeners.api.Addr(),
+		cfg.BigCommerce.LoginURL, cfg.BigCommerce.APIURL, cfg.BigCommerce.StorefrontURL)
+	if err := writePrivate(file, []byte(text)); err != nil {
+		return nil, fmt.Errorf("writing %s: %w", demoFile, err)
+	}
+	return func() { _ = os.Remove(file) }, nil // a file left behind is passed over: the lock tells
 }

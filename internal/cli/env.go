@@ -2,6 +2,7 @@ package cli
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,12 +60,13 @@ func (p *program) env(cfg *config.Config, v *vault.Vault, args []string, flags e
 		{name: "BC_ACCESS_TOKEN", value: token.Reveal(), secret: true},
 		{name: "BC_CLIENT_ID", value: cfg.App.ClientID},
 		{name: "BC_CLIENT_SECRET", value: cfg.App.ClientSecret.Reveal(), secret: true},
-		{name: "BC_API_URL", value: doorOf(cfg)},
-		{name: "BC_LOGIN_URL", value: doorOf(cfg)},
+		{name: "BC_API_URL", value: p.door(cfg)},
+		{name: "BC_LOGIN_URL", value: p.door(cfg)},
 	}
 	if public := publicOf(cfg); public != nil {
 		vars = append(vars, variable{name: "BC_AUTH_CALLBACK", value: joinURL(public.String(), cfg.App.Callbacks.Auth)})
 	}
+	vars = p.withValue(vars)
 	if flags.write != "" {
 		return p.writeEnv(flags.write, vars)
 	}
@@ -82,6 +84,25 @@ func (p *program) env(cfg *config.Config, v *vault.Vault, args []string, flags e
 	}
 	con.Print(b.String())
 	return con.Err()
+}
+
+// withValue leaves out what is not known here: an app's own value is better than none.
+func (p *program) withValue(vars []variable) []variable {
+	return slices.DeleteFunc(vars, func(v variable) bool {
+		if v.value == "" {
+			p.console().Notef("%s is not known here and left out: set it in the environment or in bcdev.yaml", v.name)
+		}
+		return v.value == ""
+	})
+}
+
+// door is the API door of the running bcdev, with the key where one is required, else where the
+// configuration puts it.
+func (p *program) door(cfg *config.Config) string {
+	if r, ok := p.beside(); ok && r.ProxyURL != "" {
+		return r.ProxyURL
+	}
+	return doorOf(cfg)
 }
 
 // doorOf is where the API door listens by the configuration.

@@ -83,8 +83,10 @@ func (f *farSide) apply(cfg *config.Config) {
 	cfg.Tunnel.Authtoken = secret(f.authtoken)
 	cfg.Tunnel.ConnectURL, cfg.Tunnel.ConnectCAs = f.edge.AgentAddr(), f.caFile
 	cfg.BigCommerce.LoginURL, cfg.BigCommerce.APIURL = f.url(), f.url()
-	cfg.BigCommerce.StorefrontURL = f.url() + "/storefront/{hash}"
+	cfg.BigCommerce.StorefrontURL = f.storefrontURL()
 }
+
+func (f *farSide) storefrontURL() string { return f.url() + "/storefront/{hash}" }
 
 func (f *farSide) close() {
 	if f.sandbox != nil {

@@ -57,8 +57,12 @@ func (p *program) config(c *configured) (*config.Config, error) {
 	if c == nil {
 		c = &configured{}
 	}
+	file := p.configFile
+	if file == "" {
+		file = p.demoFile()
+	}
 	return config.Load(config.Options{
-		File: p.configFile, Explicit: p.configFile != "", Env: p.Env, Flags: c.values,
+		File: file, Explicit: file != "", Env: p.Env, Flags: c.values,
 		AllowUpstream: c.allowUpstream, AllowLAN: c.allowLAN, Dir: p.Dir, UserConfigDir: p.userConfigDir(),
 	})
 }

@@ -215,15 +215,14 @@ func (j *journey) replay(ctx context.Context) error {
 
 // next is what a newcomer can try while the demo is up.
 func (j *journey) next() []string {
-	door, state := j.s.doorURL(), ""
-	if j.s.p.stateDir == "" {
-		state = " --state-dir " + j.s.state
-	}
+	door, bcdev := j.s.doorURL(), j.s.p.called()+" --state-dir "+shellWord(j.s.state)
 	return []string{
 		"curl '" + door + "/v3/catalog/products?include=images,variants&limit=2'",
-		"curl -X POST " + j.far.controlURL() + "/install",
+		"curl -so /dev/null -X POST " + j.far.controlURL() + "/install",
 		"curl -X POST " + j.far.controlURL() + `/webhook -d '{"scope":"store/order/created"}'`,
-		"bcdev list" + state,
+		bcdev + " list",
+		bcdev + " replay latest auth",
+		bcdev + " trigger load --url /orders",
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 // Host is what a program finds around itself: streams, environment, folder.
 type Host struct {
+	Name     string // how it was called; "": bcdev
 	In       io.Reader
 	Out, Err *os.File
 	Env      []string
@@ -26,7 +27,7 @@ type Host struct {
 // System is the host of a real process.
 func System() Host {
 	dir, _ := os.Getwd()
-	return Host{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Environ(), Dir: dir, Signals: systemSignals()}
+	return Host{Name: os.Args[0], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Environ(), Dir: dir, Signals: systemSignals()}
 }
 
 // program is one run of bcdev: the host and the global flags.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -36,7 +37,11 @@ func (a *sampleApp) url() *url.URL {
 
 func (a *sampleApp) door() serve.Door {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+a.s.cfg.App.Callbacks.Auth, a.auth)
+	paths := a.s.cfg.App.Callbacks
+	mux.HandleFunc("GET "+paths.Auth, a.auth)
+	for _, pattern := range []string{"GET " + paths.Load, "GET " + paths.Uninstall, "GET " + paths.RemoveUser, "POST " + a.s.cfg.App.Webhooks} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the sample app\n") })
+	}
 	return serve.Door{Name: "sample app", Listener: a.listener, Server: serve.New(mux, serve.Limits{})}
 }
 

@@ -2,7 +2,11 @@ package cli
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -57,11 +61,42 @@ func (p *program) runSandbox(ctx context.Context, addrs farAddrs, o sandbox.Opti
 	defer far.close()
 	app := far.sandbox.App()
 	con := p.console()
+	env := far.env(filepath.Join(far.dir(), "app"))
 	con.SandboxReady(console.SandboxReady{
+		Env: env, EnvLines: append(exportLines(env), p.called()+" up"),
 		LoginURL: far.url(), APIURL: far.url(), ControlURL: far.controlURL(),
 		EdgeAddr: far.edge.AgentAddr(), EdgeCA: far.caFile,
 		ClientID: app.ClientID, ClientSecret: app.ClientSecret.Reveal(), Authtoken: far.authtoken,
 		Store: far.sandbox.Store(), PublicURL: far.edge.PublicURL("your-app"),
 	})
 	return far.run(ctx)
+}
+
+// env points another bcdev at this far side. Its state folder is one of its own, so that a sandbox's
+// grants do not come to lie among real ones.
+func (f *farSide) env(state string) map[string]string {
+	app := f.sandbox.App()
+	return map[string]string{
+		"BC_CLIENT_ID": app.ClientID, "BC_CLIENT_SECRET": app.ClientSecret.Reveal(), "NGROK_AUTHTOKEN": f.authtoken,
+		"BCDEV_STATE_DIR":          state,
+		"BCDEV_TUNNEL_CONNECT_URL": f.edge.AgentAddr(), "BCDEV_TUNNEL_CONNECT_CAS": f.caFile,
+		"BCDEV_BIGCOMMERCE_LOGIN_URL": f.url(), "BCDEV_BIGCOMMERCE_API_URL": f.url(),
+		"BCDEV_BIGCOMMERCE_STOREFRONT_URL": f.storefrontURL(),
+	}
+}
+
+// dir is where this far side keeps its files.
+func (f *farSide) dir() string { return filepath.Dir(f.caFile) }
+
+// exportLines set variables in a POSIX shell, or in PowerShell on Windows.
+func exportLines(env map[string]string) []string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if runtime.GOOS == "windows" {
+			lines = append(lines, "$env:"+name+"='"+strings.ReplaceAll(env[name], "'", "''")+"'")
+			continue
+		}
+		lines = append(lines, variable{name: name, value: env[name]}.shellLine())
+	}
+	return lines
 }

@@ -21,12 +21,13 @@ type running struct {
 	PublicURL string    `json:"public_url"`
 	ProxyURL  string    `json:"proxy_url"` // with the key, where one is required
 	WindowURL string    `json:"window_url"`
+	ForwardTo string    `json:"forward_to,omitempty"` // the local app
 }
 
 // announce writes the session file, and returns a function that removes it.
 func (s *session) announce() (remove func()) {
 	file := filepath.Join(s.state, sessionFile)
-	r := running{PID: os.Getpid(), Since: time.Now().UTC(), PublicURL: s.tunnel.URL(), ProxyURL: s.doorURL()}
+	r := running{PID: os.Getpid(), Since: time.Now().UTC(), PublicURL: s.tunnel.URL(), ProxyURL: s.doorURL(), ForwardTo: s.cfg.App.ForwardTo}
 	if s.listeners.window != nil {
 		r.WindowURL = localURL(s.listeners.window.Addr())
 	}
@@ -77,6 +78,30 @@ func (p *program) publicTarget() (*url.URL, error) {
 func isLocalName(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// beside is the bcdev that runs on this run's state folder, if one does.
+func (p *program) beside() (running, bool) {
+	state, err := p.state()
+	if err != nil {
+		return running{}, false
+	}
+	return findRunning(state)
+}
+
+// joinRunning tells a command what the bcdev beside it was told on its own command line or found
+// out: the local app and the public URL.
+func joinRunning(cfg *config.Config, state string) {
+	r, ok := findRunning(state)
+	if !ok {
+		return
+	}
+	if cfg.App.ForwardTo == "" {
+		cfg.App.ForwardTo = r.ForwardTo
+	}
+	if r.PublicURL != "" {
+		cfg.Tunnel.PublicURL = r.PublicURL
+	}
 }
 
 // publicURL is the address the world sees: that of the running bcdev, else the configuration's.

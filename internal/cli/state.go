@@ -144,6 +144,7 @@ func (p *program) openReader(_ context.Context, readOnly bool) (*reader, error) 
 	if err != nil {
 		return nil, err
 	}
+	joinRunning(cfg, dir)
 	file := filepath.Join(dir, journalFile)
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && readOnly {
 		return nil, failed("run \"bcdev up\" or \"bcdev demo\" first, or name its folder with --state-dir",

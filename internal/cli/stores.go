@@ -27,6 +27,7 @@ func (p *program) withVault(do func(*config.Config, *vault.Vault) error) error {
 	if err != nil {
 		return err
 	}
+	joinRunning(cfg, dir)
 	v, err := p.openVault(cfg, dir)
 	if err != nil {
 		return err

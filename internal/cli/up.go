@@ -3,10 +3,13 @@ package cli
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -188,7 +191,23 @@ func (s *session) ready() console.Ready {
 	for _, e := range s.vault.Stores() {
 		r.Stores = append(r.Stores, e.Hash)
 	}
+	if login, err := url.Parse(s.cfg.BigCommerce.LoginURL); err == nil && isLocalHost(login.Hostname()) {
+		r.Sandbox, r.ControlURL = true, strings.TrimSuffix(s.cfg.BigCommerce.LoginURL, "/")+"/_control"
+		r.Next = sandboxSteps(r)
+	}
 	return r
+}
+
+// sandboxSteps do what a person does in the Developer Portal and the control panel.
+func sandboxSteps(r console.Ready) []string {
+	callbacks, err := json.Marshal(r.Callbacks)
+	if err != nil {
+		return nil
+	}
+	return []string{
+		"curl -so /dev/null " + r.ControlURL + "/callbacks -d '" + string(callbacks) + "'",
+		"curl -so /dev/null -X POST " + r.ControlURL + "/install",
+	}
 }
 
 func (s *session) doorURL() string {

@@ -133,7 +133,7 @@ func everything(t *testing.T, c *Console) {
 	c.Ready(ready())
 	c.SandboxReady(SandboxReady{LoginURL: "http://127.0.0.1:7080", APIURL: "http://127.0.0.1:7080", EdgeAddr: "127.0.0.1:7081",
 		EdgeCA: "/tmp/ca.pem", ControlURL: "http://127.0.0.1:7080/control", ClientID: "cid", ClientSecret: "sandbox-secret",
-		Authtoken: "sandbox-token", Store: "abc123xyz"})
+		Authtoken: "sandbox-token", Store: "abc123xyz", EnvLines: []string{"export BC_CLIENT_ID='cid'", "bcdev up"}})
 	c.Callback(e, in, []string{"store_v2_carts"}, []string{"store_v2_content"})
 	c.Granted(e, grant(), "the keyring of this machine", false)
 	c.Refused(e, &bigcommerce.ExchangeError{Code: "invalid_grant", Status: 400, Text: "the code is spent", Next: "install again"})

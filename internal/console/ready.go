@@ -41,7 +41,7 @@ func (c *Console) Ready(r Ready) {
 	s := c.sheet()
 	s.line().put(strong, "bcdev is ready")
 	if r.Sandbox {
-		s.put(faint, "  sandbox: BigCommerce and ngrok are played on this machine")
+		s.put(faint, "  sandbox: "+played(r)+" played on this machine")
 	}
 	s.line()
 	s.row("public", link, r.PublicURL, providerNote(r))
@@ -56,6 +56,14 @@ func (c *Console) Ready(r Ready) {
 		s.line().nextRows(r.Next)
 	}
 	c.toOut(s.line())
+}
+
+// played says what of the far side is on this machine: the tunnel may be a real one.
+func played(r Ready) string {
+	if strings.Contains(r.PublicURL, ".localhost") && r.Provider == "ngrok" {
+		return "BigCommerce and ngrok are"
+	}
+	return "BigCommerce is"
 }
 
 func (c *Console) readyEvent(r Ready) bool {
@@ -194,6 +202,10 @@ type SandboxReady struct {
 	Authtoken    string `json:"authtoken"`
 	Store        string `json:"store"`
 	PublicURL    string `json:"public_url,omitempty"` // base of the edge's public addresses
+	// Env points another bcdev at this far side: variables by name.
+	Env map[string]string `json:"env,omitempty"`
+	// EnvLines are the same for a shell, and what to run after them.
+	EnvLines []string `json:"-"`
 }
 
 // SandboxReady says that the far side listens.
@@ -207,13 +219,19 @@ func (c *Console) SandboxReady(r SandboxReady) {
 	s.row("login", link, r.LoginURL, "")
 	s.row("API", link, r.APIURL, "")
 	s.row("control", link, r.ControlURL, "")
-	s.row("edge", link, r.EdgeAddr, "for tunnel.connect_url")
-	s.row("edge CA", plain, r.EdgeCA, "for tunnel.connect_cas")
+	s.row("edge", link, r.EdgeAddr, "where ngrok agents connect")
+	s.row("edge CA", plain, r.EdgeCA, "")
 	s.row("public", link, r.PublicURL, "")
 	s.row("client ID", plain, r.ClientID, "")
 	s.row("client secret", plain, r.ClientSecret, "")
 	s.row("authtoken", plain, r.Authtoken, "")
 	s.row("store", strong, r.Store, "")
+	if len(r.EnvLines) > 0 {
+		s.line().put(strong, "To use it, paste this in another terminal").line()
+		for _, text := range r.EnvLines {
+			s.put(plain, text).line()
+		}
+	}
 	c.toOut(s.line())
 }
 
