@@ -290,6 +290,7 @@ func TestRequestsGoWhereTheyBelong(t *testing.T) {
 		{"the storefront's API", capture.Exchange{Door: capture.API, Kind: capture.Call, Store: "abc", Target: "/storefront/graphql"}, Options{}, "http://127.0.0.1:7070/storefront/graphql"},
 		{"a webhook to the app", capture.Exchange{Door: capture.Public, Kind: capture.Hook, Target: "/webhooks", Host: "you.ngrok.app"}, Options{App: "http://localhost:3000/"}, "http://localhost:3000/webhooks"},
 		{"a webhook without an app", capture.Exchange{Door: capture.Public, Kind: capture.Hook, Target: "/webhooks", Host: "you.ngrok.app"}, Options{}, "https://you.ngrok.app/webhooks"},
+		{"a replay to an app of another place", capture.Exchange{Door: capture.Local, Kind: capture.Hook, Target: "/webhooks", Host: "127.0.0.1:4000"}, Options{}, "http://127.0.0.1:4000/webhooks"},
 		{"absolute form", capture.Exchange{Door: capture.API, Kind: capture.Call, Target: "https://api.bigcommerce.com/stores/a/v3/x"}, Options{}, "https://api.bigcommerce.com/stores/a/v3/x"},
 		{"a target in another's words", capture.Exchange{Door: capture.API, Kind: capture.Call, Store: "a", Target: "/v3/\r\nX: y\" z"}, Options{}, "https://api.bigcommerce.com/stores/a/v3/%0D%0AX:%20y%22%20z"},
 	} {

@@ -106,11 +106,14 @@ func place(e capture.Exchange, o Options) (base, target string) {
 	if !strings.HasPrefix(target, "/") {
 		target = "/" + target
 	}
-	if e.Door != capture.API {
-		if o.App == "" {
-			return "https://" + e.Host, target
-		}
+	switch {
+	case e.Door == capture.API:
+	case o.App != "":
 		return o.App, target
+	case e.Door == capture.Local:
+		return "http://" + e.Host, target // an app on the developer's machine
+	default:
+		return "https://" + e.Host, target
 	}
 	path, _, _ := strings.Cut(target, "?")
 	switch {
