@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,16 +112,6 @@ func TestTheReadmesFirstCommandPrintsWhatItSays(t *testing.T) {
 func TestTheReadmesCommandsWork(t *testing.T) {
 	dir, state := t.TempDir(), filepath.Join(t.TempDir(), "state")
 	proxy := startDemo(t, state)
-	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
-			http.Redirect(w, r, "/welcome", http.StatusFound)
-		}
-	}))
-	t.Cleanup(app.Close)
-	config := "app: {client_id: readme0client, client_secret: readme0secret0readme0secret, forward_to: " + app.URL + "}\n"
-	if err := os.WriteFile(filepath.Join(dir, "bcdev.yaml"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	ran := 0
 	for _, line := range commands(readme(t)) {
 		switch words := strings.Fields(line); {

@@ -199,7 +199,7 @@ func (j *journey) replay(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("replaying the install: %w", err)
 	}
-	if result.Exchange.Status != http.StatusOK {
+	if result.Exchange.Status != http.StatusFound {
 		return fmt.Errorf("the sample app answered the replay with %d: %s", result.Exchange.Status, result.Exchange.Response.Body)
 	}
 	if err := j.awaitTold(ctx, capture.Local); err != nil {

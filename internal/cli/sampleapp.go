@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"html"
 	"io"
 	"net"
 	"net/http"
@@ -39,7 +38,7 @@ func (a *sampleApp) door() serve.Door {
 	mux := http.NewServeMux()
 	paths := a.s.cfg.App.Callbacks
 	mux.HandleFunc("GET "+paths.Auth, a.auth)
-	for _, pattern := range []string{"GET " + paths.Load, "GET " + paths.Uninstall, "GET " + paths.RemoveUser, "POST " + a.s.cfg.App.Webhooks} {
+	for _, pattern := range []string{"GET /{$}", "GET " + paths.Load, "GET " + paths.Uninstall, "GET " + paths.RemoveUser, "POST " + a.s.cfg.App.Webhooks} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the sample app\n") })
 	}
 	return serve.Door{Name: "sample app", Listener: a.listener, Server: serve.New(mux, serve.Limits{})}
@@ -76,7 +75,5 @@ func (a *sampleApp) auth(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the exchange gave no token", http.StatusBadGateway)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprintf(w, "<!doctype html><title>sample app</title><p>Installed on %s.\n",
-		html.EscapeString(strings.TrimPrefix(grant.Context, "stores/")))
+	http.Redirect(w, r, "/?store="+url.QueryEscape(strings.TrimPrefix(grant.Context, "stores/")), http.StatusFound)
 }
