@@ -135,10 +135,10 @@ func (w *writer) loop() {
 		ops, closed := w.j.queue.take()
 		w.write(ops)
 		w.j.queue.giveBack(ops)
+		w.tidyUp() // the last time, too: what is left behind is within the limits
 		if closed {
 			return
 		}
-		w.tidyUp()
 	}
 }
 
