@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -49,12 +53,8 @@ func openFarSide(addrs farAddrs, dir string, o sandbox.Options, p *program) (_ *
 	if f.listener, err = serve.Listen(addrs.login, false); err != nil {
 		return nil, fmt.Errorf("sandbox.listen: %w", err)
 	}
-	f.edge, err = edge.Start(edge.Options{
-		AgentAddr: addrs.agent, PublicAddr: addrs.public, Domain: "localhost",
-		Tokens: []string{f.authtoken}, Logger: p.logger(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("starting the edge: %w", err)
+	if f.edge, err = openEdge(addrs, dir, f.authtoken, p.logger()); err != nil {
+		return nil, err
 	}
 	if err = writePrivate(f.caFile, f.edge.CAPEM()); err != nil {
 		return nil, fmt.Errorf("writing the edge's certificate authority: %w", err)
@@ -62,6 +62,31 @@ func openFarSide(addrs farAddrs, dir string, o sandbox.Options, p *program) (_ *
 	o.HTTP, o.Logger = f.edge.Client(), p.logger()
 	f.sandbox = sandbox.New(o)
 	return f, nil
+}
+
+// openEdge starts an edge with the authority of the last one in dir: a bcdev that was linked to
+// that one finds its way back.
+func openEdge(addrs farAddrs, dir, authtoken string, log *slog.Logger) (*edge.Edge, error) {
+	file := filepath.Join(dir, "edge-ca.key")
+	kept, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the edge's certificate authority: %w", err)
+	}
+	e, err := edge.Start(edge.Options{
+		AgentAddr: addrs.agent, PublicAddr: addrs.public, Domain: "localhost",
+		Tokens: []string{authtoken}, Authority: kept, Logger: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("starting the edge: %w", err)
+	}
+	authority, err := e.Authority()
+	if err == nil && !bytes.Equal(authority, kept) {
+		err = writePrivate(file, authority)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("keeping the edge's certificate authority: %w", err), e.Close())
+	}
+	return e, nil
 }
 
 func (f *farSide) door() serve.Door {

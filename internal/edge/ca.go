@@ -22,7 +22,7 @@ const (
 	backdate = time.Hour // clocks differ
 )
 
-// authority is a CA that lives as long as the edge. Its key is never written anywhere.
+// authority is the CA of an edge. Its key leaves through keep alone.
 type authority struct {
 	domain string
 	ips    []net.IP
@@ -34,22 +34,30 @@ type authority struct {
 	leafs map[string]*tls.Certificate
 }
 
-// newAuthority makes a CA that can vouch for the domain, localhost and loopback alone: somebody
-// may import it into a browser.
-func newAuthority(domain, agentAddr string, now time.Time) (*authority, error) {
+// openAuthority takes up the authority that an earlier edge kept, else makes one.
+func openAuthority(o Options) (*authority, error) {
 	a := &authority{
-		domain: domain,
+		domain: o.Domain,
 		ips:    []net.IP{net.IPv4(127, 0, 0, 1).To4(), net.IPv6loopback},
 		leafs:  map[string]*tls.Certificate{},
 	}
-	if host, _, err := net.SplitHostPort(agentAddr); err == nil {
+	if host, _, err := net.SplitHostPort(o.AgentAddr); err == nil {
 		if ip := net.ParseIP(host); ip != nil && !ip.IsLoopback() && !ip.IsUnspecified() {
 			a.ips = append(a.ips, ip)
 		}
 	}
-	t := &x509.Certificate{
+	if a.resume(o.Authority, o.Now()) {
+		return a, nil
+	}
+	return a, a.make(o.Now())
+}
+
+// template is a CA that can vouch for the domain, localhost and loopback alone: somebody may
+// import it into a browser.
+func (a *authority) template(now time.Time) *x509.Certificate {
+	return &x509.Certificate{
 		SerialNumber:                serial(),
-		Subject:                     pkix.Name{CommonName: "loopback edge for *." + domain},
+		Subject:                     pkix.Name{CommonName: "loopback edge for *." + a.domain},
 		NotBefore:                   now.Add(-backdate),
 		NotAfter:                    now.Add(caLife),
 		IsCA:                        true,
@@ -57,20 +65,24 @@ func newAuthority(domain, agentAddr string, now time.Time) (*authority, error) {
 		MaxPathLenZero:              true,
 		KeyUsage:                    x509.KeyUsageCertSign,
 		PermittedDNSDomainsCritical: true,
-		PermittedDNSDomains:         slices.Compact([]string{domain, "localhost"}),
+		PermittedDNSDomains:         slices.Compact([]string{a.domain, "localhost"}),
 		PermittedIPRanges:           ranges(a.ips),
 	}
+}
+
+func (a *authority) make(now time.Time) error {
+	t := a.template(now)
 	var err error
 	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		return nil, err
+		return err
 	}
 	der, err := x509.CreateCertificate(rand.Reader, t, t, a.key.Public(), a.key)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.pem = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	a.cert, err = x509.ParseCertificate(der)
-	return a, err
+	return err
 }
 
 func ranges(ips []net.IP) []*net.IPNet {

@@ -31,6 +31,10 @@ type Options struct {
 	Tokens   []string          // accepted authtokens; empty: any that is shaped like one
 	Reserved map[string]string // name or name.domain -> the authtoken of its owner
 
+	// Authority is what Edge.Authority returned earlier, so that agents that trusted that edge
+	// trust this one, too. When it is empty, damaged or about to end, the edge makes a new one.
+	Authority []byte
+
 	Logger *slog.Logger
 	Now    func() time.Time
 
@@ -100,7 +104,7 @@ func Start(o Options) (*Edge, error) {
 }
 
 func (e *Edge) start() error {
-	ca, err := newAuthority(e.options.Domain, e.options.AgentAddr, e.options.Now())
+	ca, err := openAuthority(e.options)
 	if err != nil {
 		return fmt.Errorf("making the edge's certificates: %w", err)
 	}
@@ -130,9 +134,13 @@ func (e *Edge) AgentAddr() string { return e.agentAddr }
 // PublicAddr is where visitors connect, host:port.
 func (e *Edge) PublicAddr() string { return e.publicAddr }
 
-// CAPEM is the certificate of the edge's authority, for both ports. It is new with every Start and
-// can vouch for the edge's domain and this machine's addresses alone.
+// CAPEM is the certificate of the edge's authority, for both ports. It can vouch for the edge's
+// domain and this machine's addresses alone.
 func (e *Edge) CAPEM() []byte { return e.ca.pem }
+
+// Authority is the authority with its private key, in PEM, to be kept as a secret for an edge
+// that is to take this one's place.
+func (e *Edge) Authority() ([]byte, error) { return e.ca.keep() }
 
 // CertPool is a pool with the edge's authority alone.
 func (e *Edge) CertPool() *x509.CertPool { return e.ca.pool() }

@@ -370,7 +370,7 @@ func TestTheCAVouchesForThisMachineAlone(t *testing.T) {
 }
 
 func TestTheNumberOfKeptCertificatesIsLimited(t *testing.T) {
-	a, err := newAuthority("localhost", "127.0.0.1:0", time.Now())
+	a, err := openAuthority(Options{Domain: "localhost", AgentAddr: "127.0.0.1:0", Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
