@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,13 +66,28 @@ func (q *queryFlags) add(c *cobra.Command) {
 	f.IntVarP(&q.limit, "limit", "n", 50, "how many, at most 1000")
 }
 
+// kinds are what --kind takes.
+var kinds = []string{"auth", "load", "uninstall", "remove_user", "webhook", "api", "token", "other"}
+
 func (q *queryFlags) query(now time.Time) (capture.Query, error) {
 	out := capture.Query{
 		Door: capture.Door(q.door), Store: q.store, Topic: q.topic, Status: q.status,
 		Method: strings.ToUpper(q.method), Path: q.path, Text: q.text, Before: q.before, Limit: q.limit,
 	}
 	for _, k := range q.kinds {
+		if k == "install" { // as the list calls it
+			k = string(capture.Auth)
+		}
+		if !slices.Contains(kinds, k) {
+			return out, fmt.Errorf("--kind %q: give one of %s", k, strings.Join(kinds, ", "))
+		}
 		out.Kinds = append(out.Kinds, capture.Kind(k))
+	}
+	if q.door != "" && !slices.Contains([]capture.Door{capture.Public, capture.API, capture.Local}, out.Door) {
+		return out, fmt.Errorf("--door %q: give public, api or app", q.door)
+	}
+	if _, _, err := capture.ParseStatus(q.status); err != nil && q.status != "" {
+		return out, fmt.Errorf("--status %q: give a status (404), a class (4xx), a comparison (>=500), or 0 for no answer", q.status)
 	}
 	if q.limit < 1 || q.limit > 1000 {
 		return out, fmt.Errorf("--limit %d: give a number from 1 to 1000", q.limit)

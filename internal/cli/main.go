@@ -104,25 +104,11 @@ Start with "bcdev demo": the whole journey on this machine, with no account.`,
 	f.BoolVarP(&p.verbose, "verbose", "v", false, "say more on stderr")
 	f.BoolVar(&p.noColor, "no-color", false, "print no colours")
 	f.StringVar(&p.stateDir, "state-dir", "", "folder for journal and grants (also BCDEV_STATE_DIR)")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, err) })
+	root.SetFlagErrorFunc(flagMisuse)
 	root.AddCommand(p.commands()...)
+	strictCompletion(root)
 	strictArguments(root)
 	return root
-}
-
-// strictArguments turns cobra's complaints about arguments into usage errors (exit code 2).
-func strictArguments(c *cobra.Command) {
-	if check := c.Args; check != nil {
-		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usage(c, err)
-			}
-			return nil
-		}
-	}
-	for _, sub := range c.Commands() {
-		strictArguments(sub)
-	}
 }
 
 // console makes the terminal's teller for this run.

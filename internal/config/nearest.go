@@ -1,5 +1,8 @@
 package config
 
+// Nearest returns the one of names that a slip of the fingers would turn into word, or "".
+func Nearest(word string, names []string) string { return nearest(word, names) }
+
 // nearest returns the one of names that a slip of the fingers would turn into word, or "".
 func nearest(word string, names []string) string {
 	best, limit := "", 1+len(word)/4
