@@ -23,8 +23,10 @@ import (
 	"bcdev/internal/vault"
 )
 
-// exchangeLimit bounds one token exchange, whoever waits for it.
-const exchangeLimit = 30 * time.Second
+const (
+	exchangeLimit = 30 * time.Second // for one token exchange, whoever waits for it
+	arrivalLimit  = 10 * time.Second // for a stranger's whole body at the public door
+)
 
 // build makes the rooms that need no address of the tunnel yet.
 func (s *session) build(ctx context.Context) (err error) {
@@ -182,7 +184,7 @@ func (s *session) tellHealth(up bool, waiting int, err error) {
 }
 
 func (s *session) publicServer() *http.Server {
-	return serve.New(s.journal.Handler(capture.Public, s.callbacks), serve.Limits{Logger: s.log})
+	return serve.New(s.journal.Handler(capture.Public, s.callbacks), serve.Limits{Body: arrivalLimit, Logger: s.log})
 }
 
 func (s *session) apiServer() *http.Server {

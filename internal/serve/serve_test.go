@@ -129,6 +129,28 @@ func TestABodyThatStopsIsAReadError(t *testing.T) {
 	}
 }
 
+func TestC13ABodyThatOnlyCreepsIsCutOff(t *testing.T) {
+	errs := make(chan error, 1)
+	l := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.ReadAll(r.Body)
+		errs <- err
+	}), Limits{BodyIdle: time.Minute, Body: 50 * time.Millisecond})
+	c := dial(t, l.Addr(), "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+	creep := time.NewTicker(time.Millisecond)
+	defer creep.Stop()
+	for {
+		select {
+		case <-creep.C:
+			_, _ = io.WriteString(c, "a")
+		case err := <-errs:
+			if !errors.Is(err, ErrSlowBody) || !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("read error %v", err)
+			}
+			return
+		}
+	}
+}
+
 func TestABodyNobodyReadsDoesNotHoldTheServer(t *testing.T) {
 	l := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }), Limits{BodyIdle: 20 * time.Millisecond})
 	c := dial(t, l.Addr(), "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")

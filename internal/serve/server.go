@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ type Limits struct {
 	Header     int           // bytes of them; 64 KiB, then 431
 	Idle       time.Duration // between requests; 2 min
 	BodyIdle   time.Duration // between two pieces of a body; 30 s
+	Body       time.Duration // for a whole body; no limit
 	Logger     *slog.Logger  // the server's own complaints, at debug level; nil: dropped
 }
 
@@ -23,12 +25,12 @@ type Limits struct {
 const slop = 4 << 10
 
 // New makes a server that bounds how long and how much a client may talk before it is answered.
-// There is no limit on a whole body or a whole answer: streams and uploads may take their time,
-// as long as they move. A body that stops is a read error, [ErrSlowBody].
+// Unless Limits.Body says so, there is no limit on a whole body, and never one on a whole answer:
+// streams and uploads may take their time, as long as they move. A body that stops is a read error, [ErrSlowBody].
 func New(h http.Handler, o Limits) *http.Server {
 	o = o.orDefaults()
 	return &http.Server{
-		Handler:           steadyBodies(h, o.BodyIdle),
+		Handler:           steadyBodies(h, o),
 		ReadHeaderTimeout: o.HeaderTime,
 		IdleTimeout:       o.Idle,
 		MaxHeaderBytes:    o.Header - slop,
@@ -57,20 +59,24 @@ func (o Limits) orDefaults() Limits {
 	return o
 }
 
-// ErrSlowBody is the read error of a body whose client stopped sending. It deserves a 408.
-var ErrSlowBody = errors.New("the client stopped sending the body")
+// ErrSlowBody is the read error of a body whose client stopped sending, an [os.ErrDeadlineExceeded]
+// for those who set deadlines themselves. It deserves a 408.
+var ErrSlowBody = fmt.Errorf("the client stopped sending the body: %w", os.ErrDeadlineExceeded)
 
 // steadyBodies gives every read of a body its own deadline. It is also set before the handler
 // runs, for bodies that nobody reads: the server drains them before the next request.
-func steadyBodies(h http.Handler, idle time.Duration) http.Handler {
+func steadyBodies(h http.Handler, o Limits) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
 			h.ServeHTTP(w, r)
 			return
 		}
-		control := http.NewResponseController(w)
-		if control.SetReadDeadline(time.Now().Add(idle)) == nil {
-			r.Body = &steadyBody{ReadCloser: r.Body, control: control, idle: idle}
+		b := &steadyBody{ReadCloser: r.Body, control: http.NewResponseController(w), idle: o.BodyIdle}
+		if o.Body > 0 {
+			b.last = time.Now().Add(o.Body)
+		}
+		if b.extend() == nil {
+			r.Body = b
 		}
 		h.ServeHTTP(w, r)
 	})
@@ -80,12 +86,22 @@ type steadyBody struct {
 	io.ReadCloser
 	control *http.ResponseController
 	idle    time.Duration
+	last    time.Time // when the whole body must be here; zero: never
 	ended   atomic.Bool
+}
+
+// extend gives the next piece its time.
+func (b *steadyBody) extend() error {
+	next := time.Now().Add(b.idle)
+	if !b.last.IsZero() && next.After(b.last) {
+		next = b.last
+	}
+	return b.control.SetReadDeadline(next)
 }
 
 func (b *steadyBody) Read(p []byte) (int, error) {
 	if !b.ended.Load() {
-		_ = b.control.SetReadDeadline(time.Now().Add(b.idle))
+		_ = b.extend()
 	}
 	n, err := b.ReadCloser.Read(p)
 	switch {
