@@ -178,10 +178,13 @@ func indentXML(b []byte) []byte {
 	}
 }
 
-// rawOf writes a message as it stood on the wire, as far as it was kept, for people.
-func rawOf(first string, m capture.Message) string {
+// rawOf writes a message as it stood on the wire, as far as it was kept, for people. Head are the
+// lines before the fields that were kept.
+func rawOf(m capture.Message, head ...string) string {
 	var b strings.Builder
-	b.WriteString(redact.Terminal(first) + "\n")
+	for _, line := range head {
+		b.WriteString(redact.Terminal(line) + "\n")
+	}
 	for _, p := range headerPairs(m.Header) {
 		b.WriteString(p.Name + ": " + p.Value + "\n")
 	}

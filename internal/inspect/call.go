@@ -167,13 +167,17 @@ func callOf(e capture.Exchange, req ReplayRequest) (CallRequest, error) {
 	if e.Request.Truncated || e.Request.Dropped {
 		return CallRequest{}, capture.ErrTruncated
 	}
-	path, query, _ := strings.Cut(e.Target, "?")
+	target := e.Target
+	if host := originHost(target); host != "" {
+		target = target[strings.Index(target, host)+len(host):]
+	}
+	path, query, _ := strings.Cut(target, "?")
 	c := CallRequest{Method: e.Method, Path: path, Query: query, Body: string(e.Request.Body), Headers: http.Header{}, Confirm: req.Confirm, Of: e.ID}
 	c.Store = e.Store
 	if rest, ok := strings.CutPrefix(c.Path, "/stores/"+e.Store+"/"); ok && e.Store != "" {
 		c.Path = "/" + rest
 	}
-	if strings.HasSuffix(c.Path, "/graphql") && !strings.HasPrefix(c.Path, "/v") && !strings.Contains(e.Target, "/stores/") {
+	if c.Path == "/graphql" && apiOf(e) == "storefront" {
 		c.Path = "/storefront/graphql"
 	}
 	for _, name := range []string{"Accept", "Content-Type", "Content-Encoding"} {

@@ -124,10 +124,26 @@ func linesOf(m capture.Message) (lines []string, cut bool) {
 	switch {
 	case !readable(b):
 		b = []byte(hex.Dump(b[:min(len(b), 4*hexShown)]))
-	case json.Indent(&indented, b, "", "  ") == nil:
+	case shallow(b) && json.Indent(&indented, b, "", "  ") == nil:
 		b = indented.Bytes()
 	}
 	return strings.Split(strings.TrimSuffix(string(b), "\n"), "\n"), u.cut
+}
+
+// shallow reports that indenting b does not make it many times as long.
+func shallow(b []byte) bool {
+	depth := 0
+	for _, c := range b {
+		switch c {
+		case '{', '[':
+			if depth++; depth > treeDepth {
+				return false
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return true
 }
 
 // compare finds the longest common run of lines. What is equal at both ends is set aside first;

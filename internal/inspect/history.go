@@ -61,13 +61,23 @@ func (w *window) history(r *http.Request) ([]asked, error) {
 	return list, nil
 }
 
-// apiOf tells the Admin API, which lives under the store's path, from the Storefront API, which
-// lives at the store's own address (BigCommerce docs, GraphQL).
+// apiOf tells the Storefront API, which lives at the store's own address and has a path of its own
+// at the API door, from the Admin API (BigCommerce docs, GraphQL).
 func apiOf(e capture.Exchange) string {
-	if strings.HasPrefix(e.Target, "/stores/") {
-		return "admin"
+	path, _, _ := strings.Cut(e.Target, "?")
+	if strings.HasSuffix(path, "/storefront/graphql") || strings.HasPrefix(originHost(e.Target), "store-") {
+		return "storefront"
 	}
-	return "storefront"
+	return "admin"
+}
+
+// originHost is the host of a target in absolute form, as the forward door records it.
+func originHost(target string) string {
+	if _, rest, absolute := strings.Cut(target, "://"); absolute && !strings.HasPrefix(target, "/") {
+		host, _, _ := strings.Cut(rest, "/")
+		return host
+	}
+	return ""
 }
 
 // answerView is the answer to a call as the page shows it.

@@ -23,7 +23,8 @@ type onePage struct {
 	API             bool // a call to BigCommerce
 	Writes          bool // that may change a store
 	CanReplay       bool
-	NeedsTo         bool // there is no local app: a place must be named
+	NeedsTo         bool   // there is no local app: a place must be named
+	To              string // where the last delivery went, when there is no local app
 	App             string
 	Answered        bool
 	ShowBody        bool
@@ -63,12 +64,14 @@ func (w *window) onePage(ctx context.Context, e capture.Exchange, filter string,
 		Err: redact.Terminal(e.Err), Attempt: e.Attempt, API: e.Door == capture.API, App: s.App, Answered: e.Status > 0,
 		Decoded: decode(e, w.o.Now()), Request: bodyViewOf(e, "request", e.Request), Response: bodyViewOf(e, "response", e.Response),
 		RequestHeaders: headerPairs(e.Request.Header), ResponseHeaders: headerPairs(e.Response.Header),
-		RawRequest:  rawOf(strings.TrimSpace(e.Method+" "+maskedTarget(e)+" "+e.Proto)+"\nHost: "+e.Host, e.Request),
-		RawResponse: rawOf(strings.TrimSpace(e.Proto+" "+statusLine(e.Status)), e.Response),
+		RawRequest:  rawOf(e.Request, strings.TrimSpace(e.Method+" "+maskedTarget(e)+" "+e.Proto), "Host: "+e.Host),
+		RawResponse: rawOf(e.Response, strings.TrimSpace(e.Proto+" "+statusLine(e.Status))),
 	}
 	p.ShowBody = p.API && p.Answered && p.Response.Form != formNone
 	p.CanReplay = e.Door != capture.API && e.Kind != capture.Other || e.Kind == capture.Call
-	p.NeedsTo = !p.API && s.App == ""
+	if p.NeedsTo = !p.API && s.App == ""; p.NeedsTo {
+		p.To = w.lastTarget(ctx)
+	}
 	p.Writes = p.API && !harmless(e.Method) && (!strings.HasSuffix(p.Row.Path, "/graphql") || hasMutation(string(e.Request.Body)))
 	p.timing(e)
 	p.edit(e)
@@ -163,4 +166,13 @@ func (w *window) relateLike(ctx context.Context, e capture.Exchange, add func(ca
 	if err == nil && len(like) == 1 && like[0].ID != e.Of {
 		add(like[0], "the one before")
 	}
+}
+
+// lastTarget is where the newest delivery went, or nothing.
+func (w *window) lastTarget(ctx context.Context) string {
+	found, err := w.o.Journal.Find(ctx, capture.Query{Door: capture.Local, Limit: 1})
+	if err != nil || len(found) == 0 || found[0].Host == "" {
+		return ""
+	}
+	return "http://" + redact.Terminal(found[0].Host)
 }

@@ -70,6 +70,7 @@ type page struct {
 	History []asked
 	Events  []bigcommerce.Event
 	Paths   []string
+	To      string // where the last delivery went, when there is no local app
 }
 
 // quick is a filter that is one click away.
@@ -243,8 +244,11 @@ func (w *window) servePageCall(rw http.ResponseWriter, r *http.Request) {
 	w.show(rw, "page", p)
 }
 
-func (w *window) servePageTrigger(rw http.ResponseWriter, _ *http.Request) {
+func (w *window) servePageTrigger(rw http.ResponseWriter, r *http.Request) {
 	p := w.page("trigger", "Trigger")
+	if p.Status.App == "" {
+		p.To = w.lastTarget(r.Context())
+	}
 	p.Events = bigcommerce.Events()
 	w.show(rw, "page", p)
 }

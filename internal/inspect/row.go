@@ -66,6 +66,9 @@ func rowOf(e capture.Exchange, filter string) row {
 		Store: cell(e.Store), Took: tookWords(e.Took), Size: sizeWords(sizeOf(e)), At: e.At.UTC(), Flags: flagsOf(e),
 		Link: linkTo(e.ID, filter),
 	}
+	if e.Door != capture.API {
+		r.Query = "" // a callback's says the same every time
+	}
 	r.Shape, r.Word = shapeOf(e)
 	r.Status, r.Grade = statusOf(e)
 	return r

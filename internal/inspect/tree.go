@@ -18,7 +18,8 @@ import (
 const (
 	treeNodes  = 3000
 	treeDepth  = 64
-	treeOpen   = 2    // levels that are open at first
+	treeOpen   = 2    // levels that are open at first; one more of a small document
+	treeSmall  = 8000 // bytes
 	treeString = 4000 // bytes shown of one string
 )
 
@@ -31,6 +32,7 @@ type tree struct {
 	nodes  int
 	note   string
 	counts []count
+	open   int
 }
 
 // count is how many members a group has, and where that is to be written.
@@ -43,7 +45,10 @@ var errTreeFull = errors.New("more than is shown here")
 
 // jsonTree returns the tree, and a note when it is not the whole document.
 func jsonTree(doc []byte) (template.HTML, string) {
-	t := &tree{d: json.NewDecoder(bytes.NewReader(doc))}
+	t := &tree{d: json.NewDecoder(bytes.NewReader(doc)), open: treeOpen}
+	if len(doc) < treeSmall {
+		t.open++
+	}
 	t.d.UseNumber()
 	t.b.WriteString(`<div class="tree">`)
 	err := t.value("", "", 0)
@@ -128,7 +133,7 @@ func (t *tree) group(open json.Delim, class, key string, depth int) error {
 		return err
 	}
 	t.b.WriteString(`<details`)
-	if depth < treeOpen {
+	if depth < t.open {
 		t.b.WriteString(` open`)
 	}
 	t.b.WriteString(`><summary>`)

@@ -131,13 +131,11 @@ function heard(s) {
   skew = Date.now() - Date.parse(s.now);
   const link = $("#link");
   link.dataset.state = s.link.state;
-  for (const store of s.stores) if (!$(`#meters .quota[title^="${CSS.escape(store.store)}"]`)) freshMeters = true;
   meters(s.stores);
   $("#queue").hidden = !s.waiting.count;
   $("#queue").textContent = s.waiting.count ? `${s.waiting.count} waiting for the local app; BigCommerce has its 200 already` : "";
   tick();
 }
-let freshMeters = false;
 function meters(stores) {
   const box = $("#meters");
   box.replaceChildren(...stores.map((s) => {
@@ -243,6 +241,12 @@ function changed(exchange) {
 }
 function dress(root) {
   localTimes(root);
+  const where = $("#where", root); // on a narrow screen the list comes first
+  if (where) {
+    if (!wide()) where.open = false;
+    where.addEventListener("toggle", () => where.classList.toggle("opened", where.open));
+    $("summary", where).addEventListener("click", (event) => { if (wide()) event.preventDefault(); });
+  }
   const tabs = $$("[role=tab]", root);
   if (!tabs.length) return;
   tabs[0].closest(".one").classList.add("tabbed");
