@@ -133,7 +133,7 @@ func parseFaults(texts []string) (*proxy.Faults, error) {
 	for _, text := range texts {
 		f, err := proxy.ParseFault(text)
 		if err != nil {
-			return nil, misused("for example --fault 'path=/v3/catalog status=429 times=3'", "--fault %q: %w", text, err)
+			return nil, misused("for example --fault 'path=/v3/catalog status=429 times=3'", "--%w", err)
 		}
 		faults.Add(f)
 	}

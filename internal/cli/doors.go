@@ -230,6 +230,7 @@ func (s *session) token(w http.ResponseWriter, r *http.Request, body []byte) boo
 		return false
 	}
 	if refusal := t.Check(s.app(), s.callbackURL(s.cfg.App.Callbacks.Auth)); refusal != nil {
+		s.con.Problem("exchange_refused", ownExchangeRefused(t, refusal, s.callbackURL(s.cfg.App.Callbacks.Auth)))
 		refuseToken(w, refusal)
 		return true
 	}
@@ -237,6 +238,19 @@ func (s *session) token(w http.ResponseWriter, r *http.Request, body []byte) boo
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = io.WriteString(w, grant.Answer.Reveal())
 	return true
+}
+
+// ownExchangeRefused says why the app's own exchange failed: the app alone gets the answer, and few
+// show it.
+func ownExchangeRefused(t bigcommerce.TokenRequest, refusal *bigcommerce.OAuthError, registered string) error {
+	next := "compare the form that your app sends with the docs (Apps > Single-click OAuth flow)"
+	switch refusal.Code {
+	case "redirect_uri_mismatch":
+		next = fmt.Sprintf("your app sent redirect_uri %q; it has to be %q, byte for byte", t.RedirectURI, registered)
+	case "invalid_client":
+		next = "your app has another client id or secret than bcdev: \"bcdev env\" prints those that fit"
+	}
+	return failed(next, "the app's own exchange is refused, as BigCommerce would: %w", refusal)
 }
 
 // learned keeps the grant of an exchange that the app made itself.

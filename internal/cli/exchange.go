@@ -54,6 +54,9 @@ func (p *program) exchange(ctx context.Context, args []string, flags exchangeFla
 	if err != nil {
 		return err
 	}
+	if dir, err := p.state(); err == nil {
+		joinRunning(cfg, dir)
+	}
 	found, err := p.findCallbacks(args)
 	if err != nil {
 		return err

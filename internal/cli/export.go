@@ -226,7 +226,7 @@ func (p *program) importCommand() *cobra.Command {
 			defer f.Close()
 			read, err := export.ReadHAR(f)
 			if err != nil {
-				return err
+				return failed("a browser's network panel or \"bcdev export --as har\" writes one", "%s: %w", args[0], err)
 			}
 			ids, err := r.journal.Import(c.Context(), read)
 			if err != nil {

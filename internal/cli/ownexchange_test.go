@@ -2,8 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -45,5 +47,29 @@ func TestACodeThatTheAppHasSpentIsSpentOnce(t *testing.T) {
 				t.Errorf("the grant is of #%v, the callback is #%v", grant["id"], id)
 			}
 		})
+	}
+}
+
+// The app alone gets the answer to its exchange, and few apps show it: the terminal says why.
+func TestARefusedExchangeOfTheAppsOwnIsExplainedOnTheTerminal(t *testing.T) {
+	far := startFar(t)
+	up := start(t, far.env, "up", "--json")
+	ready := up.next("ready")
+	registered := ready["callbacks"].(map[string]any)["auth"].(string)
+	far.control("install", fmt.Sprintf(`{"callback":%q}`, registered))
+	form := url.Values{
+		"client_id": {far.ready.text("client_id")}, "client_secret": {far.ready.text("client_secret")}, "code": {up.next("callback").text("code")},
+		"grant_type": {"authorization_code"}, "redirect_uri": {"http://localhost:3000/auth"},
+	}
+	for _, c := range []struct{ name, value, hint string }{
+		{"redirect_uri", "http://localhost:3000/auth", `your app sent redirect_uri "http://localhost:3000/auth"; it has to be "` + registered + `"`},
+		{"client_secret", "another", "bcdev env"},
+	} {
+		form.Set(c.name, c.value)
+		res, _ := ask(t, "POST", ready.text("proxy_url")+"/oauth2/token", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+		problem := up.next("problem")
+		if res.StatusCode != http.StatusBadRequest || problem.text("code") != "exchange_refused" || !strings.Contains(problem.text("hint"), c.hint) {
+			t.Errorf("%s: %d, %v", c.name, res.StatusCode, problem)
+		}
 	}
 }
