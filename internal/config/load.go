@@ -83,7 +83,7 @@ func (l *loader) readFile() {
 	text, err := readRegular(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		l.add(Problem{Code: "no_file", File: l.shown(), Text: "the file does not exist", Next: "check --config, or run: bcdev init"})
+		l.add(Problem{Code: "no_file", File: l.shown(), Text: "the file does not exist", Next: "check --config; config.example.yaml shows every key"})
 	case err != nil:
 		l.add(Problem{Code: "unreadable", File: l.shown(), Text: reason(err), Next: "check the file and its permissions"})
 	default:

@@ -17,6 +17,7 @@ const (
 	hexLimit     = 16 << 10 // bytes of a binary body that are dumped
 	excerptLines = 10       // lines of a failed answer in the log
 	excerptCells = 160      // length of such a line
+	elementLimit = 100      // style and script elements of a page that are left out
 )
 
 // body writes a message's body as its type wants to be read.
@@ -81,9 +82,57 @@ func (s *sheet) content(contentType string, text []byte) {
 	case media == "application/x-www-form-urlencoded" && s.form(string(text)):
 	case strings.HasSuffix(media, "/xml"), strings.HasSuffix(media, "+xml"), bytes.HasPrefix(bytes.TrimSpace(text), []byte("<?xml")):
 		s.xml(string(text))
+	case media == "text/html":
+		s.text(withoutStyle(string(text)))
 	default:
 		s.text(string(text))
 	}
+}
+
+// withoutStyle leaves out what is between <style> and </style>, and between <script> and </script>:
+// on a terminal it hides the page's own words.
+func withoutStyle(html string) string {
+	lower := strings.ToLower(html) // a letter whose case changes its length only moves the cut
+	if len(lower) != len(html) {
+		return html
+	}
+	var out strings.Builder
+	at := 0
+	for range elementLimit {
+		start, end, found := nextElement(lower, at)
+		if !found {
+			break
+		}
+		out.WriteString(html[at:start])
+		if lines := strings.Count(html[start:end], "\n"); lines > 1 {
+			fmt.Fprintf(&out, "… %d lines …", lines+1)
+		} else {
+			out.WriteString(html[start:end])
+		}
+		at = end
+	}
+	return out.String() + html[at:]
+}
+
+// nextElement is where the content of the next style or script element begins and ends.
+func nextElement(lower string, from int) (start, end int, found bool) {
+	for _, name := range []string{"style", "script"} {
+		open := strings.Index(lower[from:], "<"+name)
+		if open < 0 || found && from+open >= start {
+			continue
+		}
+		first := strings.IndexByte(lower[from+open:], '>')
+		if first < 0 {
+			continue
+		}
+		inner := from + open + first + 1
+		last := strings.Index(lower[inner:], "</"+name)
+		if last < 0 {
+			continue
+		}
+		start, end, found = inner, inner+last, true
+	}
+	return start, end, found
 }
 
 // readable reports whether text is UTF-8 and mostly not control characters. A cut last rune does

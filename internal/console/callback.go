@@ -87,7 +87,10 @@ func (c *Console) Lifecycle(e capture.Exchange, p bigcommerce.Payload, err error
 		i = bad
 	}
 	s.head(c, e, "▼", i).put(strong, strings.ReplaceAll(string(e.Kind), "_", " "))
-	s.put(plain, " of store ").put(strong, storeOf(e, p.Store)).put(plain, "  ").verdict(err == nil)
+	if store := storeOf(e, p.Store); store != "" {
+		s.put(plain, " of store ").put(strong, store)
+	}
+	s.put(plain, "  ").verdict(err == nil)
 	if err == nil {
 		s.put(good, " signature valid").line()
 	} else {
