@@ -46,6 +46,7 @@ const rows = $("#rows"), scroller = $("#scroll"), fresh = $("#new");
 const mostRows = 300;
 let waiting = new Map(), held = new Map(), drawing = false;
 
+matchMedia("(min-width: 900px)").addEventListener("change", (now) => { if ($("#where")) $("#where").open = now.matches; });
 function wide() { return matchMedia("(min-width: 900px)").matches; }
 function reading() {
   const focused = document.activeElement;
@@ -243,7 +244,7 @@ function dress(root) {
   localTimes(root);
   const where = $("#where", root); // on a narrow screen the list comes first
   if (where) {
-    if (!wide()) where.open = false;
+    where.open = wide();
     where.addEventListener("toggle", () => where.classList.toggle("opened", where.open));
     $("summary", where).addEventListener("click", (event) => { if (wide()) event.preventDefault(); });
   }
@@ -334,7 +335,7 @@ function outcome(into, list) {
     const box = element("div"), p = element("p", "line");
     if (list.length > 1) p.append(`${i + 1}. `);
     p.append(element("span", "status s" + Math.floor(r.status / 100), r.status ? String(r.status) : "no answer"), ` in ${Math.round(r.ms)} ms `);
-    if (r.verdict) p.append(element("span", "verdict " + r.verdict, r.verdict.toUpperCase()), r.before_status ? ` (was ${r.before_status}) ` : " ");
+    if (r.verdict && (r.before || r.verdict !== "same")) p.append(element("span", "verdict " + r.verdict, r.verdict.toUpperCase()), r.before_status ? ` (was ${r.before_status}) ` : " ");
     if (r.id) { const a = element("a", "", "#" + r.id); a.href = "/exchanges/" + r.id; p.append(a); }
     if (r.id && r.before) { const a = element("a", "quietlink", "diff with the attempt before"); a.href = `/exchanges/${r.before}/diff/${r.id}`; p.append(" · ", a); }
     box.append(p);
