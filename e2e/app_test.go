@@ -94,6 +94,7 @@ func (a *nodeApp) checkSession(header http.Header, store string) {
 }
 
 func TestAnAppIsInstalledThroughUpAndAgainByAReplay(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []struct{ exchange, body string }{{"auto", "form"}, {"app", "json"}} {
 		t.Run("exchange "+mode.exchange+", token request as "+mode.body, func(t *testing.T) {
 			app, far := newApp(t), openFarSide(t)

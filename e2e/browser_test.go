@@ -25,7 +25,7 @@ type tab struct {
 func openTab(t *testing.T, flags ...string) *tab {
 	t.Helper()
 	o := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(browser(t)), chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
+		chromedp.ExecPath(chromium(t)), chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("lang", "en-US"), chromedp.Flag("no-proxy-server", true),
 	}
 	if os.Getuid() == 0 {
@@ -43,8 +43,8 @@ func openTab(t *testing.T, flags ...string) *tab {
 	return &tab{t, ctx}
 }
 
-// browser is the program that CHROMIUM names, else one of the usual names.
-func browser(t *testing.T) string {
+// chromium is the program that CHROMIUM names, else one of the usual names.
+func chromium(t *testing.T) string {
 	t.Helper()
 	if name := os.Getenv("CHROMIUM"); name != "" {
 		return name

@@ -61,6 +61,7 @@ func openForwarding(t *testing.T, far *farSide, args ...string) (*nearSide, stri
 }
 
 func TestLibrariesThatKnowOneHostOnlyWorkThroughTheForwardDoor(t *testing.T) {
+	t.Parallel()
 	far := openFarSide(t)
 	near, shell := openForwarding(t, far)
 	near.install()
@@ -81,6 +82,7 @@ func TestLibrariesThatKnowOneHostOnlyWorkThroughTheForwardDoor(t *testing.T) {
 
 // The path that "bcdev ca path" prints is all that a program needs to trust the door.
 func TestAnAppOnAnSDKInstallsThroughTheForwardDoor(t *testing.T) {
+	t.Parallel()
 	app, far := newApp(t), openFarSide(t)
 	near, shell := openForwarding(t, far, "--forward-to", app.url(), "--exchange", "app")
 	ca := strings.TrimSpace(must(t, near.env, bcdev, "ca", "path"))
@@ -97,6 +99,7 @@ func TestAnAppOnAnSDKInstallsThroughTheForwardDoor(t *testing.T) {
 }
 
 func TestNewmanRunsACollectionAgainstTheDoor(t *testing.T) {
+	t.Parallel()
 	far := openFarSide(t)
 	near := openNearSide(t, far)
 	near.install()
