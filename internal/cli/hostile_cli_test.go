@@ -215,9 +215,9 @@ func TestP98ASocketAsTheDoor(t *testing.T) {
 
 func TestS07TheJournalKeepsItsBounds(t *testing.T) {
 	t.Parallel()
-	const body, calls = 256 << 10, 300
+	const body, calls = 64 << 10, 150
 	far := newRecordingAPI(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, body)) })
-	w := newWorld(t, far, []string{"BCDEV_CAPTURE_KEEP_EXCHANGES=100", "BCDEV_CAPTURE_KEEP_BYTES=10MiB"})
+	w := newWorld(t, far, []string{"BCDEV_CAPTURE_KEEP_EXCHANGES=60", "BCDEV_CAPTURE_KEEP_BYTES=2MiB"})
 	for i := range calls {
 		if a, text := ask(t, "GET", "http://"+w.door+fmt.Sprintf("/v3/%d", i), ""); a.StatusCode != 200 || len(text) != body {
 			t.Fatalf("%d, %d bytes", a.StatusCode, len(text))
@@ -225,7 +225,7 @@ func TestS07TheJournalKeepsItsBounds(t *testing.T) {
 	}
 	w.finish()
 	all := w.exchanges()
-	if n := len(all); n == 0 || n > 100 {
+	if n := len(all); n == 0 || n > 60 {
 		t.Fatalf("%d exchanges are kept", n)
 	}
 	if last := all[len(all)-1].Target; last != fmt.Sprintf("/v3/%d", calls-1) {
@@ -235,7 +235,7 @@ func TestS07TheJournalKeepsItsBounds(t *testing.T) {
 	for _, e := range all {
 		size += int64(len(e.Response.Body))
 	}
-	if size > 10<<20 {
+	if size > 2<<20 {
 		t.Errorf("%d bytes of bodies are kept", size)
 	}
 }

@@ -57,6 +57,12 @@ func TestUpstreamsAnswersComeBackWithoutTheirPoison(t *testing.T) {
 			w.WriteHeader(http.StatusUnprocessableEntity)
 			io.WriteString(w, `{"status":422,"title":"no"}`)
 		},
+		"forbidden": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, `{"status":403,"title":"You don't have a required scope to access the endpoint"}`)
+		},
+		"products": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") },
 		"error": func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusInternalServerError)
 			io.WriteString(w, "boom")
@@ -93,6 +99,40 @@ func TestUpstreamsAnswersComeBackWithoutTheirPoison(t *testing.T) {
 		}
 		if a := w.get(t, "error"); a.StatusCode != 500 || a.body != "boom" || a.Header.Get("Bcdev-Error") != "" {
 			t.Errorf("%d %q %v", a.StatusCode, a.body, a.Header)
+		}
+	})
+	t.Run("a hint about an error of upstream's", func(t *testing.T) {
+		a := w.get(t, "forbidden")
+		if a.StatusCode != 403 || a.Header.Get("Bcdev-Error") != "" || a.Header.Get("Bcdev-Hint") == "" {
+			t.Errorf("%d %v", a.StatusCode, a.Header)
+		}
+		for {
+			if e := w.next("exchange"); e["status"] == 403.0 {
+				if e.text("hint") == "" || e.text("hint") != a.Header.Get("Bcdev-Hint") {
+					t.Errorf("the event says %q, the header %q", e.text("hint"), a.Header.Get("Bcdev-Hint"))
+				}
+				return
+			}
+		}
+	})
+	t.Run("a body that is waited for", func(t *testing.T) {
+		c, err := net.Dial("tcp", w.door)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(patience))
+		io.WriteString(c, w.fill(postTo+"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n"))
+		in := bufio.NewReader(c)
+		if line, err := in.ReadString('\n'); line != "HTTP/1.1 100 Continue\r\n" {
+			t.Fatalf("%q %v", line, err)
+		}
+		in.ReadString('\n')
+		before := far.hits()
+		io.WriteString(c, "hello")
+		res, err := http.ReadResponse(in, nil)
+		if err != nil || res.StatusCode != 200 || far.hits() != before+1 || far.since(before)[0].body != "hello" || far.since(before)[0].header.Get("Expect") != "" {
+			t.Errorf("%v %v; upstream received %+v", res, err, far.since(before))
 		}
 	})
 	w.finish()
@@ -152,15 +192,15 @@ func TestP85ControlBytesInAnAnswer(t *testing.T) {
 
 func TestP86ACertificateThatIsNotTrusted(t *testing.T) {
 	t.Parallel()
-	hits := 0
-	tls := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits++ }))
+	var hits atomic.Int64
+	tls := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
 	tls.Config.ErrorLog = log.New(io.Discard, "", 0)
 	tls.StartTLS()
 	defer tls.Close()
 	far := newRecordingAPI(t, nil)
 	w := startWith(t, far, hostileConfig(tls.URL), nil)
 	checkRefusal(t, w.get(t, "x"), 502, "upstream_tls")
-	if hits != 0 {
+	if hits.Load() != 0 {
 		t.Error("upstream received a request")
 	}
 	w.finish()

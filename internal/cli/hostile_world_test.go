@@ -124,15 +124,29 @@ func (w *world) finish() {
 		w.t.Errorf("exit code %d; bcdev said:\n%s", code, w.said())
 	}
 	checkClean(w.t, w.said(), w.state, w.secrets...)
+	checkNDJSON(w.t, w.out.String())
+}
+
+// checkNDJSON holds standard output to one object a line, with a version and the name of an event.
+func checkNDJSON(t *testing.T, stdout string) {
+	t.Helper()
+	for line := range strings.Lines(stdout) {
+		var e event
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e["v"] != 1.0 || e.text("event") == "" {
+			t.Errorf("standard output has the line %q: %v", line, err)
+		}
+	}
 }
 
 // checkClean greps what was printed and every byte of the state folder.
 func checkClean(t *testing.T, said, state string, secrets ...string) {
 	t.Helper()
 	checkPrintable(t, said)
-	for _, s := range secrets {
-		if strings.Contains(said, s) {
-			t.Errorf("%q was printed", s)
+	for line := range strings.Lines(said) {
+		for _, s := range secrets {
+			if strings.Contains(line, s) {
+				t.Errorf("%q was printed: %s", s, line)
+			}
 		}
 	}
 	for name, content := range filesOf(t, state) {
@@ -246,7 +260,7 @@ func readAnswer(t *testing.T, c net.Conn, request string) heard {
 		t.Fatalf("reading the answer to %q: %v", clipped(request), err)
 	}
 	a := heard{Response: res, body: string(body)}
-	c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	c.SetReadDeadline(time.Now().Add(30 * time.Millisecond))
 	if res.Close {
 		c.SetReadDeadline(time.Now().Add(patience))
 	}

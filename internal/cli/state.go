@@ -10,11 +10,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
 	"bcdev/capture"
 	"bcdev/internal/config"
+	"bcdev/internal/redact"
 	"bcdev/internal/vault"
 )
 
@@ -35,7 +37,28 @@ func (p *program) logger() *slog.Logger {
 	if !p.verbose {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(p.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(p.Err, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: maskAttr}))
+}
+
+// addressed is a word with a query, as it stands in an error or in a library's own line.
+var addressed = regexp.MustCompile(`[^\s"']+\?[^\s"']+`)
+
+// maskAttr takes the secrets of URLs out of a line of the log, whoever wrote it.
+func maskAttr(_ []string, a slog.Attr) slog.Attr {
+	text := ""
+	switch err, isError := a.Value.Any().(error); {
+	case isError:
+		text = err.Error()
+	case a.Value.Kind() == slog.KindString:
+		text = a.Value.String()
+	default:
+		return a
+	}
+	a.Value = slog.StringValue(addressed.ReplaceAllStringFunc(text, func(url string) string {
+		masked, _ := redact.Target(url)
+		return masked
+	}))
+	return a
 }
 
 // openVault opens the grants that belong to a configuration.
