@@ -6,15 +6,36 @@ import (
 	"strings"
 )
 
-// headerNames are the fields whose whole value is a credential. X-Auth-Client is not here: the
-// client id is printed on every install link.
-var headerNames = map[string]bool{
-	"x-auth-token":               true,
-	"sf-api-token":               true,
-	"x-bc-customer-access-token": true,
-	"x-bc-trusted-proxy-secret":  true,
-	"authtoken":                  true, // B2B Edition, before 2025-09-30
-	"x-api-key":                  true,
+// headerKind is what stands in a field's value.
+type headerKind int
+
+const (
+	harmless headerKind = iota
+	credential
+	authorization
+	cookies
+	setCookie
+	address
+)
+
+// headerKinds are the fields that hold secrets, canonical. X-Auth-Client is not here: the client
+// id is printed on every install link.
+var headerKinds = map[string]headerKind{
+	"X-Auth-Token":               credential,
+	"Sf-Api-Token":               credential,
+	"X-Bc-Customer-Access-Token": credential,
+	"X-Bc-Trusted-Proxy-Secret":  credential,
+	"Authtoken":                  credential, // B2B Edition, before 2025-09-30
+	"X-Api-Key":                  credential,
+	"Authorization":              authorization,
+	"Proxy-Authorization":        authorization,
+	"Cookie":                     cookies,
+	"Set-Cookie":                 setCookie,
+	"Referer":                    address,
+	"Location":                   address,
+	"Content-Location":           address,
+	"X-Original-Url":             address,
+	"X-Original-Uri":             address,
 }
 
 // schemes of Authorization that are words, not secrets.
@@ -26,31 +47,35 @@ var schemes = []string{"Basic", "Bearer", "Digest", "Negotiate", "PAT", "Token"}
 func Header(h http.Header) http.Header {
 	out := h.Clone()
 	for name, values := range out {
+		kind := headerKinds[http.CanonicalHeaderKey(name)] // a canonical name costs nothing
+		if kind == harmless {
+			continue
+		}
 		for i, v := range values {
-			values[i] = headerValue(strings.ToLower(name), v)
+			values[i] = headerValue(kind, v)
 		}
 	}
 	return out
 }
 
-func headerValue(name, v string) string {
-	switch name {
-	case "authorization", "proxy-authorization":
+func headerValue(kind headerKind, v string) string {
+	switch kind {
+	case authorization:
 		return maskAuthorization(v)
-	case "cookie":
+	case cookies:
 		return maskCookies(v)
-	case "set-cookie":
+	case setCookie:
 		pair, attributes, found := strings.Cut(v, ";")
 		if found {
 			return maskCookie(pair) + ";" + attributes
 		}
 		return maskCookie(pair)
-	case "referer", "location", "content-location", "x-original-url", "x-original-uri":
+	case address:
 		v, _ = Target(v)
-		return v
-	}
-	if headerNames[name] && v != "" {
-		return Mask
+	case credential:
+		if v != "" {
+			return Mask
+		}
 	}
 	return v
 }

@@ -22,6 +22,7 @@ const shortest = 4
 // use by several goroutines.
 type Known struct {
 	needles [][]byte // longest first
+	probes  [][]byte // the needles that hold no other: where none of them is, none is
 }
 
 // NewKnown prepares the search for secrets. Secrets under four bytes are left out.
@@ -38,7 +39,17 @@ func NewKnown(secrets ...string) Known {
 	slices.SortFunc(needles, func(a, b []byte) int {
 		return cmp.Or(cmp.Compare(len(b), len(a)), bytes.Compare(a, b))
 	})
-	return Known{needles: slices.CompactFunc(needles, bytes.Equal)}
+	needles = slices.CompactFunc(needles, bytes.Equal)
+	return Known{needles: needles, probes: probes(needles)}
+}
+
+func probes(needles [][]byte) (least [][]byte) {
+	for i := len(needles) - 1; i >= 0; i-- { // shortest first
+		if !slices.ContainsFunc(least, func(p []byte) bool { return bytes.Contains(needles[i], p) }) {
+			least = append(least, needles[i])
+		}
+	}
+	return least
 }
 
 // forms lists the ways a secret is written by the programs of our world.
@@ -73,15 +84,21 @@ func lowerEscapes(s string) string {
 // something longer, truncated also masks the beginning of a secret at its end, from four bytes
 // on. It returns b itself when there is nothing to mask, and never changes b.
 func (k Known) Scrub(b []byte, truncated bool) []byte {
-	for _, n := range k.needles {
-		if bytes.Contains(b, n) {
-			b = bytes.ReplaceAll(b, n, []byte(Mask))
+	if k.in(b) {
+		for _, n := range k.needles {
+			if bytes.Contains(b, n) {
+				b = bytes.ReplaceAll(b, n, []byte(Mask))
+			}
 		}
 	}
 	if truncated {
 		b = k.scrubEnd(b)
 	}
 	return b
+}
+
+func (k Known) in(b []byte) bool {
+	return slices.ContainsFunc(k.probes, func(p []byte) bool { return bytes.Contains(b, p) })
 }
 
 func (k Known) scrubEnd(b []byte) []byte {

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // queryNames are the parameters whose values are secrets wherever they stand in a URL or a form.
@@ -53,6 +54,14 @@ func Target(target string) (masked string, changed bool) {
 }
 
 func secretNamesOn(path, query string) func(string) bool {
+	filters := sync.OnceValue(func() bool { return filtersOn(path, query) }) // most queries need not know
+	return func(name string) bool {
+		return queryNames[name] && (!apiFilters[name] || !filters())
+	}
+}
+
+// filtersOn reports whether the names of [apiFilters] are harmless on path.
+func filtersOn(path, query string) bool {
 	if i := strings.Index(path, "://"); i >= 0 {
 		path = path[i+3:]
 		path = path[len(path)-len(strings.TrimLeft(path, "/")):]
@@ -62,10 +71,7 @@ func secretNamesOn(path, query string) func(string) bool {
 	}
 	path = keyPrefix.ReplaceAllString(path, "")
 	values, _ := url.ParseQuery(query)
-	filters := apiPath.MatchString(path) && !values.Has("context")
-	return func(name string) bool {
-		return queryNames[name] && (!filters || !apiFilters[name])
-	}
+	return apiPath.MatchString(path) && !values.Has("context")
 }
 
 func maskPath(path string) string {
