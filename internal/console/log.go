@@ -242,9 +242,9 @@ func (c *Console) exchangeEvent(e capture.Exchange) bool {
 func exchangeFields(e capture.Exchange) []field {
 	path, query := pathOf(e)
 	f := []field{
-		{"id", e.ID}, {"door", e.Door}, {"method", e.Method}, {"path", path}, {"store", e.Store},
+		{"id", e.ID}, {"door", string(e.Door)}, {"method", e.Method}, {"path", path}, {"store", e.Store},
 		{"status", e.Status}, {"ms", millis(e.Took)}, {"hint", e.Hint},
-		{"kind", e.Kind}, {"query", query}, {"at", e.At.UTC().Format(time.RFC3339Nano)},
+		{"kind", string(e.Kind)}, {"query", query}, {"at", e.At.UTC().Format(time.RFC3339Nano)},
 		{"request_bytes", e.Request.Size}, {"response_bytes", e.Response.Size},
 	}
 	for _, m := range []field{{"topic", e.Topic}, {"error", e.Err}, {"via", e.Via}, {"verdict", e.Verdict}} {

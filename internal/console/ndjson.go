@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -44,8 +45,8 @@ func (c *Console) event(name string, members ...field) bool {
 }
 
 func (c *Console) writeLine(event string, body []byte) {
-	name, _ := encode(event) // a string always has a JSON form
-	line := fmt.Appendf(nil, `{"v":1,"event":%s`, name)
+	line := append(make([]byte, 0, len(body)+64), `{"v":1,"event":`...)
+	line, _ = appendJSON(line, event) // a string always has a JSON form
 	if inner := bytes.TrimSpace(body); len(inner) > 2 && inner[0] == '{' {
 		line = append(append(line, ','), inner[1:]...)
 	} else {
@@ -55,17 +56,16 @@ func (c *Console) writeLine(event string, body []byte) {
 }
 
 func object(members []field) ([]byte, error) {
-	out := []byte{'{'}
+	out := append(make([]byte, 0, 512), '{')
 	for i, m := range members {
-		v, err := encode(m.value)
-		if err != nil {
-			return nil, fmt.Errorf("encoding %q: %w", m.name, err)
-		}
-		name, _ := encode(m.name) // a string always has a JSON form
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(append(append(out, name...), ':'), v...)
+		out, _ = appendJSON(out, m.name) // a string always has a JSON form
+		var err error
+		if out, err = appendJSON(append(out, ':'), m.value); err != nil {
+			return nil, fmt.Errorf("encoding %q: %w", m.name, err)
+		}
 	}
 	return append(out, '}'), nil
 }
@@ -80,6 +80,33 @@ func encode(v any) ([]byte, error) {
 		return nil, err
 	}
 	return visible(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+}
+
+// appendJSON is encode, without its cost for the values that most lines are made of: a busy door
+// writes thousands of lines a second.
+func appendJSON(out []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case int:
+		return strconv.AppendInt(out, int64(v), 10), nil
+	case int64:
+		return strconv.AppendInt(out, v, 10), nil
+	case string:
+		if simple(v) {
+			return append(append(append(out, '"'), v...), '"'), nil
+		}
+	}
+	text, err := encode(v)
+	return append(out, text...), err
+}
+
+// simple reports whether a text stands in JSON, and on a terminal, as it is.
+func simple(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func visible(text []byte) []byte {
