@@ -34,7 +34,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
-	if to.kind == kindLogin || minting(req) || !g.p.o.ReadOnly(to.store) {
+	if to.kind == kindLogin || minting(req) || !to.graphql && plainRead(req) || !g.p.o.ReadOnly(to.store) {
 		return g.next.RoundTrip(req)
 	}
 	out, no := onlyReads(req, to.graphql)
@@ -47,23 +47,30 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // onlyReads returns the request to send, or why it is not sent.
 func onlyReads(req *http.Request, graphql bool) (*http.Request, *refusal) {
-	c := callOf(req.Context())
-	if c != nil && c.override || overridden(req) {
-		return nil, readOnly("the request asks for another method by a header or parameter")
-	}
-	reads := req.Method == http.MethodGet || req.Method == http.MethodHead || req.Method == http.MethodOptions
 	switch {
+	case overridden(req):
+		return nil, readOnly("the request asks for another method by a header or parameter")
 	case graphql && req.Method == http.MethodPost:
 		return onlyQueries(req)
 	case graphql && req.URL.RawQuery != "":
 		return nil, readOnly("GraphQL in the address is not understood here")
-	case !reads:
+	case !reads(req.Method):
 		return nil, readOnly(req.Method + " changes things")
 	}
 	return req, nil
 }
 
+// plainRead reports whether a call may be sent by everybody, so that nobody has to be asked.
+func plainRead(req *http.Request) bool { return reads(req.Method) && !overridden(req) }
+
+func reads(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
 func overridden(req *http.Request) bool {
+	if c := callOf(req.Context()); c != nil && c.override {
+		return true
+	}
 	for name := range req.Header {
 		if overrides(http.CanonicalHeaderKey(name)) {
 			return true
