@@ -109,7 +109,7 @@ func prepareFile(l *link, path string, readOnly bool) error {
 	if err := l.ready(path, readOnly); err != nil || readOnly {
 		return err
 	}
-	err := l.script("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=2000;" +
+	err := l.script("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=512;" +
 		"PRAGMA journal_size_limit=16777216; PRAGMA cache_size=-8000")
 	if err != nil {
 		return sqliteError(path, err)

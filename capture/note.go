@@ -26,7 +26,7 @@ type Note struct {
 
 	mu       sync.Mutex
 	ex       Exchange
-	base     Exchange // facts as committed
+	base     *Exchange // facts as committed
 	request  tee
 	response tee
 	reqDone  bool // the request's body was read to its end
@@ -137,8 +137,9 @@ func (n *Note) commitOp(queueKey string) op {
 	if n.stored {
 		return op{durable: true, run: func(t *txn) error { return t.addJob(n.row, queueKey) }}
 	}
-	n.base = n.ex
-	n.base.Marks = slices.Clone(n.ex.Marks)
+	base := n.ex
+	base.Marks = slices.Clone(n.ex.Marks)
+	n.base = &base
 	e := n.ex
 	e.Marks = slices.Clone(n.ex.Marks)
 	e.Request.Header = n.ex.Request.Header.Clone()

@@ -35,7 +35,7 @@ func (t *txn) updateNote(n *Note) error {
 	e.Request.Header, e.Response.Header = e.Request.Header.Clone(), e.Response.Header.Clone()
 	t.masker.texts(&e)
 	t.masker.bodies(&e)
-	row.takeFacts(&n.base, &e)
+	row.takeFacts(n.base, &e)
 	row.Request, row.Response = e.Request, e.Response
 	row.Status, row.Took, row.First = e.Status, e.Took, e.First
 	t.head = appendHead(t.head[:0], &e.Request, &e.Response)

@@ -20,6 +20,10 @@ var migrations embed.FS
 // migrated by mistake.
 const applicationID = 0x6263646a
 
+// pageSize is four times SQLite's own: a body then takes few pages, and each page costs two writes
+// to the log and one to the file. An older journal keeps the size it has.
+const pageSize = 16 << 10
+
 // Primary result codes of SQLite (sqlite.org/rescode.html).
 const (
 	codePerm     = 3
@@ -184,7 +188,7 @@ func (l *link) ready(path string, readOnly bool) error {
 // be doing the same, so the version is read again under the lock.
 func (l *link) migrate(steps []string, fresh bool) error {
 	if fresh {
-		if err := l.script("PRAGMA auto_vacuum=INCREMENTAL"); err != nil {
+		if err := l.script(fmt.Sprintf("PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL", pageSize)); err != nil {
 			return err
 		}
 	}

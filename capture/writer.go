@@ -10,9 +10,11 @@ import (
 )
 
 const (
-	window     = 4 * time.Millisecond // the longest an API exchange waits for company
-	batchBytes = 256 << 10            // or until so much has come together
-	maxQueue   = 100_000              // exchanges waiting; beyond, they are counted and forgotten
+	window     = 4 * time.Millisecond  // the longest an API exchange waits for company
+	busyWindow = 20 * time.Millisecond // the same when the last batch was a large one
+	largeBatch = 16                    // exchanges
+	batchBytes = 1 << 20               // or until so much has come together
+	maxQueue   = 100_000               // exchanges waiting; beyond, they are counted and forgotten
 	pollEvery  = 250 * time.Millisecond
 	tidyEvery  = time.Minute
 )
@@ -120,10 +122,11 @@ func (w *writer) loop() {
 	defer tidy.Stop()
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
+	wait := window
 	for {
 		select {
 		case <-w.j.queue.wake:
-			w.gather()
+			w.gather(wait)
 		case <-poll.C:
 			w.j.watchers.poll(w.t)
 			continue
@@ -134,6 +137,10 @@ func (w *writer) loop() {
 		}
 		ops, closed := w.j.queue.take()
 		w.write(ops)
+		wait = window
+		if len(ops) >= largeBatch {
+			wait = busyWindow
+		}
 		w.j.queue.giveBack(ops)
 		w.tidyUp() // the last time, too: what is left behind is within the limits
 		if closed {
@@ -143,8 +150,8 @@ func (w *writer) loop() {
 }
 
 // gather waits for company, unless somebody waits for the result.
-func (w *writer) gather() {
-	t := time.NewTimer(window)
+func (w *writer) gather(wait time.Duration) {
+	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-w.j.queue.hurry:
