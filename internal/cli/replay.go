@@ -104,11 +104,15 @@ func (p *program) replay(ctx context.Context, args []string, flags replayFlags, 
 	}
 	run := replayRun{p.console(), courier, r, flags, len(subjects) > 1}
 	err = run.all(ctx, subjects)
-	if flags.watch == "" || ctx.Err() != nil {
-		return err
+	var shown *saidError
+	if flags.watch == "" || ctx.Err() != nil || err != nil && !errors.As(err, &shown) {
+		return err // also what no save can mend
 	}
+	run.con.Notef("watching %s: every save replays again, Ctrl-C ends it", flags.watch)
 	return watchFiles(ctx, flags.watch, func() {
-		_ = run.all(ctx, subjects) // what failed was shown; the next save tries again
+		if err := run.all(ctx, subjects); err != nil && !errors.As(err, &shown) {
+			run.con.Problem("replay", err)
+		}
 	})
 }
 
@@ -207,6 +211,9 @@ func (r replayRun) all(ctx context.Context, subjects []subject) error {
 				break
 			}
 			result, err := r.courier.Replay(ctx, s.e, r.replay)
+			if err != nil && r.table {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
 			if err != nil {
 				return err
 			}

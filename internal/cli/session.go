@@ -133,13 +133,18 @@ func (s *session) bind(context.Context) (err error) {
 	return err
 }
 
+// tunnelIsSlow is how long opening the tunnel may take before a person is told that it does.
+const tunnelIsSlow = 3 * time.Second
+
 func (s *session) openTunnel(ctx context.Context) (err error) {
 	if s.cfg.Tunnel.Provider == "none" {
 		s.tunnel, err = tunnel.Listen(s.cfg.Tunnel.Listen, s.cfg.Tunnel.PublicURL)
 	} else {
 		var o tunnel.Options
 		if o, err = s.tunnelOptions(); err == nil {
+			slow := time.AfterFunc(tunnelIsSlow, func() { s.con.Notef("ngrok has not answered yet; still trying") })
 			s.tunnel, err = tunnel.Open(ctx, o)
+			slow.Stop()
 		}
 	}
 	if err != nil {

@@ -53,7 +53,7 @@ func (l *loader) checkText() {
 // oneOf checks a word out of a short list.
 func (l *loader) oneOf(path, value string, words ...string) {
 	if !slices.Contains(words, value) {
-		l.bad("bad_value", path, "", "must be %s, not %s", strings.Join(words, " or "), l.show(path, value))
+		l.bad("bad_value", path, "write one of them, or leave it out", "must be %s, not %s", strings.Join(words, " or "), l.show(path, value))
 	}
 }
 
@@ -134,14 +134,14 @@ func (l *loader) checkCapture() {
 		{"capture.keep_bytes", c.KeepBytes},
 	} {
 		if limit.value < 1 {
-			l.bad("bad_value", limit.key, "", "must be at least 1")
+			l.bad("bad_value", limit.key, "write a larger number, or leave it out", "must be at least 1")
 		}
 	}
 	if c.BodyLimit > 1<<30 {
-		l.bad("bad_value", "capture.body_limit", "", "must be at most 1GiB: bodies are kept in memory until they are written")
+		l.bad("bad_value", "capture.body_limit", "write a smaller size, e.g. 1MiB", "must be at most 1GiB: bodies are kept in memory until they are written")
 	}
 	if c.KeepDays > 36_500 {
-		l.bad("bad_value", "capture.keep_days", "", "must be at most 36500")
+		l.bad("bad_value", "capture.keep_days", "write a smaller number", "must be at most 36500")
 	}
 }
 
