@@ -11,8 +11,9 @@ import (
 	"bcdev/internal/redact"
 )
 
-// defaultPage is how many exchanges a list has when nobody says otherwise.
-const defaultPage = 100
+// defaultPage is how many exchanges a list has when nobody says otherwise: more than a screen, and few
+// enough for a page of less than 100 kB.
+const defaultPage = 60
 
 // Summary is an exchange in the API's list: everything but headers and bodies.
 type Summary struct {
