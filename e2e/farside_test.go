@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -99,23 +100,48 @@ func (f *farSide) received(method, prefix string) []received {
 	return some
 }
 
-// browse opens a page on the public side as a browser does and returns its status.
-func (f *farSide) browse(page string) int {
+// public is a client out there, which trusts the edge.
+func (f *farSide) public() *http.Client {
 	f.t.Helper()
-	pem, err := os.ReadFile(f.ready.text("edge_ca"))
+	pem, err := os.ReadFile(f.edgeCA())
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{
+	return &http.Client{Timeout: patience, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots},
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			_, port, _ := net.SplitHostPort(addr) // *.localhost is on loopback, whatever DNS says
 			return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
 		},
 	}}
-	res, err := client.Get(page)
+}
+
+// edgeCA is where the far side keeps the certificate that signs its public names.
+func (f *farSide) edgeCA() string {
+	if file := f.ready.text("edge_ca"); file != "" {
+		return file
+	}
+	return filepath.Join(f.ready.text("state_dir"), "edge-ca.pem") // a demo's
+}
+
+// browse opens a page on the public side as a browser does and returns its status.
+func (f *farSide) browse(page string) int {
+	f.t.Helper()
+	res, err := f.public().Get(page)
+	return f.status(res, err)
+}
+
+// post sends JSON to the public side, from somebody who has no secret to sign it with.
+func (f *farSide) post(page, body string) int {
+	f.t.Helper()
+	res, err := f.public().Post(page, "application/json", strings.NewReader(body))
+	return f.status(res, err)
+}
+
+func (f *farSide) status(res *http.Response, err error) int {
+	f.t.Helper()
 	if err != nil {
 		f.t.Fatal(err)
 	}

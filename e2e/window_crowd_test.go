@@ -65,4 +65,10 @@ func TestTheListKeepsUpAndStandsStillForAReader(t *testing.T) {
 	b.picture("reading")
 	b.press("the new ones", `document.querySelector('#new')`)
 	b.until("the newest", newest+` >= 550 && document.querySelector('#scroll').scrollTop === 0`)
+
+	b.open(strings.Split(near.ready.text("inspector_url"), "?")[0])
+	b.until("the list", `document.querySelectorAll('#rows li').length >= 50`)
+	if weight := evaluate[int](b, `performance.getEntries().reduce((sum, e) => sum + (e.decodedBodySize || 0), 0)`); weight == 0 || weight > 100_000 {
+		t.Errorf("the page weighs %d bytes: %v", weight, evaluate[[]string](b, `performance.getEntries().filter(e => e.decodedBodySize).map(e => e.name + ' ' + e.decodedBodySize)`))
+	}
 }

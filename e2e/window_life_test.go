@@ -76,6 +76,21 @@ func TestAnEmptyWindowSaysWhatToDoNext(t *testing.T) {
 	b.checkAccess("empty")
 }
 
+func TestTheWindowShowsWhatWaitsForTheApp(t *testing.T) {
+	t.Parallel()
+	far, app := openFarSide(t), newApp(t)
+	near := openNearSide(t, far, "--forward-to", app.url())
+	b := openTab(t)
+	b.open(near.ready.text("inspector_url"))
+	far.control("/uninstall", map[string]any{}, nil)
+	b.until("word of what waits", `(q => !q.hidden && /1 waiting/.test(q.innerText))(document.querySelector('#queue'))`)
+	b.checkAccess("waiting")
+
+	app.start(near)
+	b.until("that it was brought", `document.querySelector('#queue').hidden`)
+	b.until("the delivery", `[...document.querySelectorAll('#rows a.row')].some(a => a.innerText.includes('/uninstall') && a.innerText.includes('200') && !a.innerText.startsWith('uninstall'))`)
+}
+
 func TestAPageOfAnotherOriginNeitherReadsNorUsesTheWindow(t *testing.T) {
 	b, _, near := openWindow(t) // the browser has a session
 	port := pageServer(t)

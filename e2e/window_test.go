@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,6 +97,7 @@ func TestTheWindowAsAPersonUsesIt(t *testing.T) {
 	d.step(t, "an install arrives live", installArrives)
 	d.step(t, "filter", filterList)
 	d.step(t, "open, and look at every side", openOne)
+	d.step(t, "marks of what is not in order", lookAtTrouble)
 	d.step(t, "keys", useKeys)
 	d.step(t, "diff", compareTwo)
 	d.step(t, "edit and replay", editAndReplay)
@@ -161,6 +163,30 @@ func openOne(d *demo) {
 	d.press("a webhook", `document.querySelector('#rows a.row')`)
 	d.until("it is open", `document.querySelector('#pane article.one')`)
 	d.checkAccess("webhook-decoded")
+}
+
+// lookAtTrouble has a load, a webhook with a wrong signature, a call that fails and a spent quota
+// in the list, and opens each.
+func lookAtTrouble(d *demo) {
+	far, door := d.far(), d.ready.text("proxy_url")
+	far.control("/load", map[string]any{"url": "/orders/118"}, nil)
+	far.browse(d.ready.callback("load") + "?signed_payload_jwt=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzIn0.c2lnbmF0dXJl")
+	far.post(d.ready.callback("webhooks"), `{"scope":"store/order/created","store_id":"1","data":{"type":"order","id":1},"hash":"x","created_at":1795400000,"producer":"stores/sbx7demo1"}`)
+	call(d.t, http.MethodGet, door+"/stores/sbx7demo1/v3/catalog/products/999999", "")
+	call(d.t, http.MethodGet, door+"/stores/sbx7demo1/v3/pricelists", "")
+	far.control("/quota", map[string]any{"left": 4, "store": "sbx7demo1"}, nil)
+	call(d.t, http.MethodGet, door+"/stores/sbx7demo1/v2/time", "")
+
+	d.view("/")
+	d.until("a quota that is low", `document.querySelector('.quota.low')`)
+	d.checkAccess("troubles")
+	for name, of := range map[string]string{"load": "kind:load status:2xx", "bad-load": "kind:load status:4xx", "bad-webhook": "kind:webhook", "failed-call": "kind:api status:4xx"} {
+		d.view("/?q=" + url.QueryEscape(of))
+		d.press(name, `document.querySelector('#rows a.row')`)
+		d.until("it is open", `document.querySelector('#pane article.one')`)
+		d.checkAccess(name)
+	}
+	far.control("/quota", map[string]any{"left": 150, "store": "sbx7demo1"}, nil)
 }
 
 func useKeys(d *demo) {
