@@ -277,3 +277,32 @@ func TestOneExchangeSaysWhatItMeans(t *testing.T) {
 		}
 	}
 }
+
+func TestAnExchangeLeadsToWhatBelongsToIt(t *testing.T) {
+	w := newWorld(t)
+	w.add(call("abc123xyz", "/v3/a?limit=1", 200))
+	w.add(call("abc123xyz", "/v3/a/b", 200))
+	w.add(call("abc123xyz", "/v3/a?limit=2", 500))
+	w.add(hook("store/order/created"))
+	delivery := hook("store/order/created")
+	delivery.Door, delivery.Of, delivery.Via, delivery.Verdict, delivery.Host = capture.Local, 4, "replay", "fixed", "localhost:3000"
+	w.add(delivery)
+	for path, want := range map[string]string{
+		"/exchanges/3": `href="/exchanges/1/diff/3"`,
+		"/exchanges/4": `href="/exchanges/5/diff/4"`,
+		"/exchanges/5": `href="/exchanges/4/diff/5"`,
+	} {
+		if page := w.page(path).text; !strings.Contains(page, want) {
+			t.Errorf("%s has no %s", path, want)
+		}
+	}
+	page := w.page("/exchanges/4").text
+	for _, want := range []string{`name="to" type="url" value="http://localhost:3000"`, `href="/call?path=%2fv2%2forders%2f118&amp;store=abc123xyz"`} {
+		if !strings.Contains(strings.ReplaceAll(page, "%2F", "%2f"), want) {
+			t.Errorf("the webhook's page has no %s", want)
+		}
+	}
+	if page := w.page("/call?path=/v2/orders/118&store=abc123xyz").text; !strings.Contains(page, `name="path" value="/v2/orders/118"`) || !strings.Contains(page, `<option value="abc123xyz" selected>`) {
+		t.Error("the form is not filled in")
+	}
+}

@@ -52,6 +52,8 @@ func problemOf(err error) *Problem {
 		return refuse(http.StatusBadRequest, "bad_filter", err.Error(), status.Hint())
 	case errors.As(err, &tooLarge):
 		return refuse(http.StatusRequestEntityTooLarge, "too_long", "the request is too large", fmt.Sprintf("send at most %d bytes", tooLarge.Limit))
+	case errors.Is(err, capture.ErrTruncated):
+		return refuse(http.StatusUnprocessableEntity, "cannot", "the body was not kept whole, so it cannot be sent again", "give a body of your own, or raise capture.body_limit and capture it again")
 	case errors.Is(err, context.DeadlineExceeded):
 		return refuse(http.StatusGatewayTimeout, "timeout", "it took too long", "try again, or narrow what is asked for")
 	}

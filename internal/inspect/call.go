@@ -164,7 +164,7 @@ func isToken(s string) bool {
 
 // callOf is a captured API call as a call to be made again, with the changes that were asked for.
 func callOf(e capture.Exchange, req ReplayRequest) (CallRequest, error) {
-	if e.Request.Truncated || e.Request.Dropped {
+	if _, edited := req.Set["body"]; !edited && (e.Request.Truncated || e.Request.Dropped) {
 		return CallRequest{}, capture.ErrTruncated
 	}
 	target := e.Target

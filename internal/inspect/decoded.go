@@ -19,6 +19,7 @@ type fact struct {
 	Name, Value string
 	Class       string
 	Copy        bool      // offer to copy the value
+	Link        string    // leads further
 	At          time.Time // instead of Value
 }
 
@@ -202,7 +203,9 @@ func (d *decoded) webhook(e capture.Exchange) {
 	d.copyable("store", firstOf(f.Store, e.Store))
 	kind, id, path := f.Resource()
 	d.add("resource", "", strings.TrimSpace(kind+" "+id))
-	d.copyable("fetch it", path)
+	if d.copyable("fetch it", path); path != "" {
+		d.Facts[len(d.Facts)-1].Link = "/call?path=" + queryEscape(path) + "&store=" + queryEscape(firstOf(f.Store, e.Store))
+	}
 	d.when("created", f.CreatedAt)
 	d.add("hash", "mono", f.Hash)
 	d.add("message id", "mono", f.MessageID)

@@ -10,8 +10,8 @@ import (
 	"bcdev/capture"
 )
 
-// Forms are what an exchange can be written as; the first two also take several.
-var Forms = []string{"har", "postman", "curl", "http", "fetch", "go", "php", "powershell", "fixture"}
+// forms are what an exchange can be written as; the first two also take several.
+var forms = []string{"har", "postman", "curl", "http", "fetch", "go", "php", "powershell", "fixture"}
 
 // File is one file of an export. A Postman export has two: the collection and its environment.
 type File struct {
@@ -98,10 +98,10 @@ func (w *window) export(rw http.ResponseWriter, r *http.Request, es []capture.Ex
 	case w.o.Export == nil:
 		fail(rw, r, notHere("exporting"))
 		return
-	case !slices.Contains(Forms, as):
-		fail(rw, r, refuse(http.StatusBadRequest, "bad_form", "there is no such form of export", "as is one of "+strings.Join(Forms, ", ")))
+	case !slices.Contains(forms, as):
+		fail(rw, r, refuse(http.StatusBadRequest, "bad_form", "there is no such form of export", "as is one of "+strings.Join(forms, ", ")))
 		return
-	case len(es) > 1 && !slices.Contains(Forms[:2], as):
+	case len(es) > 1 && !slices.Contains(forms[:2], as):
 		fail(rw, r, refuse(http.StatusBadRequest, "bad_form", as+" takes one exchange", "choose har or postman for several"))
 		return
 	}

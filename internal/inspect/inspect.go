@@ -23,7 +23,7 @@ type Options struct {
 
 	// Replay brings an exchange to the local app again, once. It is not called for API calls.
 	Replay func(ctx context.Context, e capture.Exchange, r ReplayRequest) (Replayed, error)
-	// Export writes exchanges, oldest first, in one of the forms of [Forms].
+	// Export writes exchanges, oldest first, in one of their forms: har, postman, curl, ….
 	Export func(es []capture.Exchange, as string) ([]File, error)
 	// Import stores what an HTTP Archive holds and returns the IDs.
 	Import func(ctx context.Context, har []byte) ([]int64, error)

@@ -160,11 +160,27 @@ func (w *window) relate(ctx context.Context, p *onePage, e capture.Exchange) {
 	w.relateLike(ctx, e, add)
 }
 
+// likeAmong is how far back the last exchange like this one is looked for.
+const likeAmong = 100
+
+// relateLike finds the one before: the last of the same event, or of the same method and path.
 func (w *window) relateLike(ctx context.Context, e capture.Exchange, add func(capture.Exchange, string)) {
+	q := capture.Query{Kinds: []capture.Kind{e.Kind}, Door: e.Door, Before: e.ID, Limit: likeAmong}
+	if e.Topic != "" {
+		q.Topic, q.Limit = e.Topic, 1
+	}
+	earlier, err := w.o.Journal.Find(ctx, q)
+	if err != nil {
+		w.o.Logger.Debug("looking for the exchange before", "error", err)
+	}
 	path, _, _ := strings.Cut(e.Target, "?")
-	like, err := w.o.Journal.Find(ctx, capture.Query{Kinds: []capture.Kind{e.Kind}, Door: e.Door, Topic: e.Topic, Path: path, Before: e.ID, Limit: 1})
-	if err == nil && len(like) == 1 && like[0].ID != e.Of {
-		add(like[0], "the one before")
+	for _, x := range earlier {
+		if other, _, _ := strings.Cut(x.Target, "?"); other == path && x.Method == e.Method {
+			if x.ID != e.Of {
+				add(x, "the one before")
+			}
+			return
+		}
 	}
 }
 

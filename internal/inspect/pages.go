@@ -70,6 +70,7 @@ type page struct {
 	History []asked
 	Events  []bigcommerce.Event
 	Paths   []string
+	Path    string // to begin with
 	To      string // where the last delivery went, when there is no local app
 }
 
@@ -143,7 +144,7 @@ func (w *window) fillList(p *page, r *http.Request, current int64) {
 	p.Filter = r.URL.Query().Get("q")
 	p.Quick = quickFilters(p.Filter)
 	if p.Filter != "" {
-		p.Suffix = template.URL("&q=" + queryEscape(p.Filter)) //nolint:gosec // escaped
+		p.Suffix = template.URL("&q=" + queryEscape(p.Filter)) // escaped
 	}
 	for _, name := range []string{"auth", "load", "uninstall", "remove_user", "webhooks"} {
 		if u := p.Status.Callbacks[name]; u != "" {
@@ -241,6 +242,10 @@ func (w *window) servePageGraphQL(rw http.ResponseWriter, r *http.Request) {
 func (w *window) servePageCall(rw http.ResponseWriter, r *http.Request) {
 	p := w.page("call", "Try it")
 	p.Paths = w.recentPaths(r)
+	p.Path = redact.Terminal(clipText(firstOf(r.URL.Query().Get("path"), "/v3/catalog/products"), longestFilter))
+	for i := range p.Status.Stores {
+		p.Status.Stores[i].Chosen = p.Status.Stores[i].Store == r.URL.Query().Get("store")
+	}
 	w.show(rw, "page", p)
 }
 

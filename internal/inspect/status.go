@@ -37,6 +37,7 @@ type Store struct {
 	Current  bool   `json:"current,omitempty"`
 	ReadOnly bool   `json:"read_only,omitempty"`
 	Quota    *Quota `json:"quota,omitempty"`
+	Chosen   bool   `json:"-"` // in a list to choose from
 }
 
 // Name is the alias, else the hash.

@@ -63,6 +63,7 @@ function toRow(exchange) {
   t.innerHTML = exchange.html;
   const li = t.content.firstElementChild;
   localTimes(li);
+  if (chosen.has(li.dataset.id)) $("a", li).classList.add("marked");
   if (li.dataset.id === current()) $("a", li).setAttribute("aria-current", "true");
   return li;
 }
@@ -123,6 +124,20 @@ async function older(event) {
   rows.append(made);
   if (first) $("a", first).focus();
   if (list.before) link.href = `/?before=${list.before}&q=${encodeURIComponent(filter)}`; else link.remove();
+}
+
+// What was chosen is exported instead of all that the filter finds.
+const chosen = new Set();
+function mark(row) {
+  const id = row.closest("li").dataset.id;
+  if (!chosen.delete(id)) chosen.add(id);
+  row.classList.toggle("marked", chosen.has(id));
+  $("#export summary").textContent = chosen.size ? `Export ${chosen.size} chosen` : "Export";
+  for (const a of $$("#export a")) {
+    a.dataset.all ||= a.getAttribute("href");
+    a.setAttribute("href", chosen.size ? a.dataset.all.replace(/&q=.*$/, "") + "&ids=" + [...chosen].join(",") : a.dataset.all);
+  }
+  say(chosen.size + " chosen");
 }
 
 // --- what the head shows --------------------------------------------------------------------
@@ -413,6 +428,8 @@ document.addEventListener("click", (event) => {
   else if (on.dataset.tab) turn(on.dataset.tab);
   else if (on.dataset.query !== undefined) { const f = $("#graphql").elements; f.query.value = on.dataset.query; f.variables.value = on.dataset.variables; f.api.value = on.dataset.api; f.query.focus(); }
   else if (on.id === "help") $("#keys").showModal();
+  else if (on.matches(".row") && event.shiftKey) { event.preventDefault(); mark(on); }
+  else if (on === fresh && new URLSearchParams(location.search).has("before")) location.href = "/?q=" + encodeURIComponent(filter);
   else if (on === fresh) { if (wide()) scroller.scrollTop = 0; else scrollTo(0, 0); release(); $("a", rows)?.focus({ preventScroll: true }); }
   else if (on.id === "older") older(event);
   else if (on.matches("a") && pane && !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0
@@ -454,6 +471,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "/" && $("#q")) $("#q").select();
   else if (event.key === "j" && rows) step(1);
   else if (event.key === "k" && rows) step(-1);
+  else if (event.key === "x" && document.activeElement.matches(".row")) mark(document.activeElement);
   else if (event.key === "g" && rows) { scroller.scrollTop = 0; release(); $(".row", rows)?.focus(); }
   else if (event.key === "r" && pane) toReplay();
   else return;
