@@ -15,10 +15,10 @@ import (
 // Exit codes. Ctrl-C of a running command that did its work is exitFine.
 const (
 	exitFine        = 0
-	exitFailed      = 1 // the work failed
-	exitUsage       = 2 // usage or configuration
-	exitDown        = 3 // nothing is running, or the link is down
-	exitInterrupted = 130
+	exitFailed      = 1          // the work failed
+	exitUsage       = 2          // usage or configuration
+	exitDown        = 3          // nothing is running, or the link is down
+	exitInterrupted = exitFailed // a second Ctrl-C gave up what the first one waited for
 )
 
 // exitError gives an error its exit code and its next step.

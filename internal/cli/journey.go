@@ -48,8 +48,8 @@ func newJourney(s *session, far *farSide) (*journey, error) {
 }
 
 // make goes all the steps; a step that fails ends the journey. Once says that nobody stays.
-func (j *journey) make(ctx context.Context, once bool) error {
-	ctx, cancel := context.WithTimeout(ctx, journeyLimit)
+func (j *journey) make(whole context.Context, once bool) error {
+	ctx, cancel := context.WithTimeout(whole, journeyLimit)
 	defer cancel()
 	err := j.walk(ctx)
 	ok := err == nil
@@ -64,10 +64,13 @@ func (j *journey) make(ctx context.Context, once bool) error {
 	} else if ok {
 		j.s.con.Next(j.next())
 	}
-	if !ok {
-		return &saidError{exitFailed}
+	switch {
+	case ok:
+		return nil
+	case !once && whole.Err() != nil: // whoever looks on has seen enough
+		return whole.Err()
 	}
-	return nil
+	return &saidError{exitFailed}
 }
 
 func (j *journey) walk(ctx context.Context) error {
