@@ -13,7 +13,7 @@ import (
 
 // defaultPage is how many exchanges a list has when nobody says otherwise: more than a screen, and few
 // enough for a page of less than 100 kB.
-const defaultPage = 60
+const defaultPage = 50
 
 // Summary is an exchange in the API's list: everything but headers and bodies.
 type Summary struct {
