@@ -251,6 +251,22 @@ func tryCall(d *demo) {
 	d.press("send", button("Send"))
 	d.until("the answer", `/200/.test(document.querySelector('.result').innerText)`)
 	d.checkAccess("call")
+
+	d.choose("#call [name=method]", "POST")
+	d.fill("#call [name=path]", "/v3/catalog/products")
+	d.press("headers and body", button("Headers and body"))
+	d.fill("#call [name=body]", `{"name":"Made in the window","type":"physical","weight":1,"price":2}`)
+	for _, agreed := range []bool{false, true} {
+		evaluate[bool](d.tab, fmt.Sprintf(`window.asked = '', window.confirm = question => { window.asked = question; return %t }, true`, agreed))
+		d.press("send", button("Send"))
+		d.until("a question before a write", `/POST/.test(window.asked) && !document.querySelector('#call button.main').disabled`)
+		if made := len(d.far().received("POST", "/stores/")); made > 0 != agreed {
+			d.t.Errorf("agreed %t, and %d writes reached BigCommerce", agreed, made)
+		}
+	}
+	if text := d.text(); !strings.Contains(text, "Made in the window") {
+		d.t.Errorf("the answer shows\n%s", text)
+	}
 }
 
 func runGraphQL(d *demo) {
