@@ -54,7 +54,7 @@ func (p *program) demo(ctx context.Context, o demoOptions) error {
 	addrs := defaultFarAddrs()
 	if o.chosen {
 		if addrs, err = portAddrs(&cfg, o.port); err != nil {
-			return &exitError{code: exitUsage, err: err}
+			return &exitError{exitUsage, err, "for example --port 7170, which takes 7170 to 7174"}
 		}
 	}
 	far, err := openFarSide(addrs, state, sandbox.Options{}, p)

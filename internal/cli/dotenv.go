@@ -135,7 +135,16 @@ func writeEnv(file string, vars []variable) (envPatch, error) {
 		}
 	}
 	if err := writePrivate(file, []byte(p.after)); err != nil {
-		return p, fmt.Errorf("writing %s: %w", file, err)
+		return p, &exitError{exitFailed, fmt.Errorf("writing %s: %w", file, cause(err)), "name a file in a folder that is there and yours"}
 	}
 	return p, nil
+}
+
+// cause is an error without the name of the temporary file that it came from.
+func cause(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -234,7 +235,7 @@ func (p *program) importCommand() *cobra.Command {
 			}
 			con := p.console()
 			con.JSONLine("imported", map[string]any{"ids": ids})
-			con.Notef("%d exchanges were read", len(ids))
+			con.Notef("%s read", exchangesWere(int64(len(ids))))
 			return con.Err()
 		},
 	}
@@ -263,11 +264,12 @@ func (p *program) pruneCommand() *cobra.Command {
 			}
 			con := p.console()
 			con.JSONLine("pruned", map[string]any{"removed": n})
-			con.Notef("%d exchanges were removed", n)
+			con.Notef("%s removed", exchangesWere(n))
 			return con.Err()
 		},
 	}
-	flags.add(c)
+	flags.addFilters(c)
+	flags.limit = 1 // of no meaning here
 	c.Flags().BoolVar(&all, "all", false, "remove everything")
 	return c
 }
@@ -288,4 +290,12 @@ func pruneQuery(c *cobra.Command, flags *queryFlags, all bool) (*capture.Query, 
 	}
 	q, err := flags.query(time.Now())
 	return &q, err
+}
+
+// exchangesWere is the head of a sentence about n exchanges.
+func exchangesWere(n int64) string {
+	if n == 1 {
+		return "1 exchange was"
+	}
+	return strconv.FormatInt(n, 10) + " exchanges were"
 }

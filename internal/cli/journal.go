@@ -42,7 +42,7 @@ func (p *program) listCommand() *cobra.Command {
 	return c
 }
 
-// queryFlags are the filters that list, export and prune share.
+// queryFlags are the filters that list, export and prune share; prune takes all that they select.
 type queryFlags struct {
 	kinds                              []string
 	door, store, topic, status, method string
@@ -51,7 +51,13 @@ type queryFlags struct {
 	before                             int64
 }
 
+// add adds the filters and how many to show of what they select.
 func (q *queryFlags) add(c *cobra.Command) {
+	q.addFilters(c)
+	c.Flags().IntVarP(&q.limit, "limit", "n", 50, "how many, at most 1000")
+}
+
+func (q *queryFlags) addFilters(c *cobra.Command) {
 	f := c.Flags()
 	f.StringSliceVar(&q.kinds, "kind", nil, "auth, load, uninstall, remove_user, webhook, api, token")
 	f.StringVar(&q.door, "door", "", "public, api or app")
@@ -63,7 +69,6 @@ func (q *queryFlags) add(c *cobra.Command) {
 	f.StringVar(&q.text, "text", "", "part of the target, topic, hint or error")
 	f.StringVar(&q.since, "since", "", "an age (90m, 24h, 7d) or a time (2026-11-22T15:04:05Z)")
 	f.Int64Var(&q.before, "before", 0, "only IDs below this one, for paging")
-	f.IntVarP(&q.limit, "limit", "n", 50, "how many, at most 1000")
 }
 
 // kinds are what --kind takes.

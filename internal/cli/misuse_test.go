@@ -22,6 +22,8 @@ func TestSlipsAreAnsweredWithWhatWasMeant(t *testing.T) {
 		{"list --kind foo", `--kind "foo": give one of auth,`},
 		{"list --door x", `--door "x": give public, api or app`},
 		{"list --status abc", `--status "abc": give a status (404)`},
+		{"prune --kind api -n 5", "unknown shorthand flag"},
+		{"demo --port 70000", "--port takes 0"},
 		{"prune --status 4x", `--status "4x": give a status (404)`},
 	} {
 		r := &run{t: t, state: t.TempDir()}
@@ -29,6 +31,15 @@ func TestSlipsAreAnsweredWithWhatWasMeant(t *testing.T) {
 		if code != exitUsage || !strings.Contains(errs, c.says) || !strings.Contains(errs, "hint:") {
 			t.Errorf("bcdev %s ended with %d and said:\n%s", c.args, code, errs)
 		}
+	}
+}
+
+func TestAnEnvFileThatCannotBeWrittenIsRefusedWithANextStep(t *testing.T) {
+	r := &run{t: t, state: t.TempDir()}
+	cfg := configFile(t, "stores: [{hash: abc123xyz, token: q7w2e9r4t1y6u3i8o5p0}]\n")
+	code, _, errs := r.command(nil, "env", "--config", cfg, "--write", "/no/such/folder/.env")
+	if code != exitFailed || !strings.Contains(errs, "writing /no/such/folder/.env: no such file or directory") || !strings.Contains(errs, "hint: name a file") {
+		t.Errorf("code %d: %s", code, errs)
 	}
 }
 

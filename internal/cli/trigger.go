@@ -34,6 +34,9 @@ BigCommerce would send it, signed with the app's client secret, and brings it to
 of an auth trigger is one that the API door's /oauth2/token honours.`,
 		Example: "  bcdev trigger load --user 12 --url /orders\n  bcdev trigger store/order/created --set data.id=118\n  bcdev trigger --list",
 		Args:    cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return eventNames(), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if flags.list {
 				return p.listEvents()
@@ -196,6 +199,15 @@ func parseUser(flag, s string) (bigcommerce.User, error) {
 		email = fmt.Sprintf("user%d@example.com", id)
 	}
 	return bigcommerce.User{ID: id, Email: email, Username: email, Locale: "en-US"}, nil
+}
+
+// eventNames are all that trigger takes, for completion.
+func eventNames() []string {
+	names := []string{"auth", "load", "uninstall", "remove_user"}
+	for _, e := range bigcommerce.Events() {
+		names = append(names, e.Scope)
+	}
+	return names
 }
 
 func (p *program) listEvents() error {
