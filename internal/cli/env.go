@@ -90,17 +90,28 @@ func (p *program) env(cfg *config.Config, v *vault.Vault, args []string, flags e
 func (p *program) withValue(vars []variable) []variable {
 	return slices.DeleteFunc(vars, func(v variable) bool {
 		if v.value == "" {
-			p.console().Notef("%s is not known here and left out: set it in the environment or in bcdev.yaml", v.name)
+			p.console().Notef("%s is not known here and left out: %s", v.name, v.missing())
 		}
 		return v.value == ""
 	})
 }
 
+// missing says where the value would come from.
+func (v variable) missing() string {
+	if v.name == "BC_API_URL" || v.name == "BC_LOGIN_URL" {
+		return "start \"bcdev up\", or give proxy.listen a port"
+	}
+	return "set it in the environment or in bcdev.yaml"
+}
+
 // door is the API door of the running bcdev, with the key where one is required, else where the
-// configuration puts it.
+// configuration puts it; "" where only the running one would know: a free port, or a socket.
 func (p *program) door(cfg *config.Config) string {
 	if r, ok := p.beside(); ok && r.ProxyURL != "" {
 		return r.ProxyURL
+	}
+	if listen := cfg.Proxy.Listen; strings.HasPrefix(listen, "unix:") || strings.HasSuffix(listen, ":0") {
+		return ""
 	}
 	return doorOf(cfg)
 }

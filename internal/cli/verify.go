@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -83,12 +82,12 @@ func (p *program) verifyPayload(arg string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	param, value, err := payloadIn(text)
+	value, legacy, err := payloadIn(text)
 	if err != nil {
 		return err
 	}
 	var payload bigcommerce.Payload
-	if param == "signed_payload" {
+	if legacy {
 		payload, err = appOf(cfg).VerifyLegacy(value)
 	} else {
 		payload, err = appOf(cfg).VerifyPayload(value, now)
@@ -113,32 +112,17 @@ func (p *program) pasted(arg string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// payloadIn finds the payload in a URL, a query or a bare value, and which of the two forms it has:
-// the JWT is preferred where a URL carries both.
-func payloadIn(text string) (param, value string, err error) {
-	if strings.ContainsAny(text, "?=") && strings.Contains(text, "signed_payload") {
-		_, query, found := strings.Cut(text, "?")
-		if !found {
-			query = text
-		}
-		values, err := url.ParseQuery(query)
-		if err != nil {
-			return "", "", misused("paste the URL whole", "reading the URL's query: %w", err)
-		}
-		for _, param := range []string{"signed_payload_jwt", "signed_payload"} {
-			if v := values.Get(param); v != "" {
-				return param, v, nil
-			}
-		}
-		return "", "", misused("paste the URL of a load, uninstall or remove_user callback", "the URL carries no signed payload")
-	}
+// payloadIn finds the payload in a URL, a query, a log line or by itself, and says whether it has
+// the legacy form.
+func payloadIn(text string) (payload string, legacy bool, err error) {
 	if text == "" {
-		return "", "", misused("paste a payload or a URL", "there is nothing to verify")
+		return "", false, misused("paste a payload or a URL", "there is nothing to verify")
 	}
-	if strings.Count(text, ".") == 1 {
-		return "signed_payload", text, nil
+	payload, legacy, ok := bigcommerce.FindPayload(text)
+	if !ok {
+		return "", false, misused("paste the URL of a load, uninstall or remove_user callback", "the text carries no signed payload")
 	}
-	return "signed_payload_jwt", text, nil
+	return payload, legacy, nil
 }
 
 // verifyWebhook checks a signature over the bytes of a file.
