@@ -68,7 +68,7 @@ func (d *Deliverer) Replay(ctx context.Context, e capture.Exchange, r Replay) (R
 	if err != nil {
 		return Result{}, err
 	}
-	to, err := d.destination(e, r.To)
+	to, err := d.destination(ctx, e, r.To)
 	if err != nil {
 		return Result{}, err
 	}
@@ -141,7 +141,7 @@ func (d *Deliverer) origin(ctx context.Context, e capture.Exchange) (capture.Exc
 	return original, nil
 }
 
-func (d *Deliverer) destination(e capture.Exchange, to *url.URL) (target, error) {
+func (d *Deliverer) destination(ctx context.Context, e capture.Exchange, to *url.URL) (target, error) {
 	t := target{to, true}
 	if to == nil {
 		var ok bool
@@ -152,5 +152,8 @@ func (d *Deliverer) destination(e capture.Exchange, to *url.URL) (target, error)
 			}
 		}
 	}
-	return t, d.check(t.url)
+	if err := d.check(t.url); err != nil {
+		return t, err
+	}
+	return t, d.checkName(ctx, t.url)
 }

@@ -327,13 +327,16 @@ func TestAReplayNeverGoesElsewhere(t *testing.T) {
 			t.Errorf("remote %t: %v", remote, err)
 		}
 	}
+	local := deliverer(t, j, startApp(t, nil), func(o *deliver.Options) { o.DialContext = nil })
+	_, err := local.Replay(t.Context(), e, deliver.Replay{To: parse(t, "http://elsewhere.invalid")})
+	hinted(t, err, "--allow-remote")
 	d := deliverer(t, j, startApp(t, nil), nil)
 	for _, other := range []capture.Exchange{{Door: capture.API, Kind: capture.Call}, {Door: capture.Local, Kind: capture.Token}} {
 		_, err := d.Replay(t.Context(), other, deliver.Replay{})
 		hinted(t, err, "callback or a webhook")
 	}
 	none := deliver.New(deliver.Options{App: app})
-	_, err := none.Replay(t.Context(), e, deliver.Replay{})
+	_, err = none.Replay(t.Context(), e, deliver.Replay{})
 	hinted(t, err, "app.forward_to")
 	noSecret := deliverer(t, j, startApp(t, nil), func(o *deliver.Options) { o.App = bigcommerce.App{} })
 	_, err = noSecret.Replay(t.Context(), e, deliver.Replay{})

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -124,6 +125,26 @@ func (d *Deliverer) check(u *url.URL) error {
 		return refuse(errNotLoopback.Error(), "allow other machines with --allow-remote")
 	}
 	return nil
+}
+
+// checkName refuses a name that is not known to mean this machine, before anything is made for it.
+// The dialer looks again: a name may mean something else by then.
+func (d *Deliverer) checkName(ctx context.Context, u *url.URL) error {
+	host := u.Hostname()
+	if d.o.AllowRemote || d.o.DialContext != nil || isLocalName(host) || net.ParseIP(host) != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	ips, err := net.DefaultResolver.LookupIP(ctx, "ip", host)
+	problem := "the name is not known on this machine"
+	if err == nil {
+		problem = errNotLoopback.Error()
+	}
+	if err == nil && !slices.ContainsFunc(ips, func(ip net.IP) bool { return !ip.IsLoopback() }) {
+		return nil
+	}
+	return &TargetError{Target: u.Scheme + "://" + u.Host, Problem: problem, Next: "allow other machines with --allow-remote"}
 }
 
 func isBigCommerce(host string) bool {
