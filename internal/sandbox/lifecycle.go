@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"bcdev/internal/bigcommerce"
 )
@@ -169,7 +170,7 @@ func doWebhook(s *Sandbox, r *http.Request, body []byte) (any, error) {
 	}
 	known, near, ok := bigcommerce.FindEvent(in.Scope)
 	if !ok {
-		return nil, badControl(fmt.Errorf("%q is not a webhook scope; near to it: %v", in.Scope, near))
+		return nil, badControl(notAnEvent(in.Scope, near))
 	}
 	if len(in.Data) == 0 {
 		in.Data = known.Example
@@ -179,4 +180,12 @@ func doWebhook(s *Sandbox, r *http.Request, body []byte) (any, error) {
 	}
 	e := event{store: in.Store, scope: in.Scope, data: in.Data}
 	return s.fireAndWait(r.Context(), e, in.Destination)
+}
+
+// notAnEvent names what may have been meant.
+func notAnEvent(scope string, near []string) error {
+	if len(near) == 0 {
+		return fmt.Errorf("%q is not a webhook scope; one is store/order/created", scope)
+	}
+	return fmt.Errorf("%q is not a webhook scope; did you mean %s?", scope, strings.Join(near, " or "))
 }
