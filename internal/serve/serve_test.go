@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,28 @@ func TestABodyThatStopsIsAReadError(t *testing.T) {
 	}
 	if a, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || a.StatusCode != http.StatusRequestTimeout {
 		t.Errorf("answer %v %v", a, err)
+	}
+}
+
+func TestP55WhatIsLeftOfABodyIsNoRequest(t *testing.T) {
+	served := make(chan string, 2)
+	l := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		served <- r.URL.Path
+		_, _ = io.ReadFull(r.Body, make([]byte, 2))
+		_ = r.Body.Close() // as a transport does whose far side has answered already
+	}), Limits{BodyIdle: 20 * time.Millisecond})
+	const smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	c := dial(t, l.Addr(), "POST /first HTTP/1.1\r\nHost: x\r\nContent-Length: "+strconv.Itoa(2+len(smuggled))+"\r\n\r\nab")
+	in := bufio.NewReader(c)
+	if _, err := http.ReadResponse(in, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(c, smuggled)
+	if rest, err := io.ReadAll(in); len(rest) > 0 {
+		t.Errorf("a second answer came: %q %v", rest, err)
+	}
+	if first := <-served; first != "/first" || len(served) > 0 {
+		t.Errorf("served %q, then %d more", first, len(served))
 	}
 }
 

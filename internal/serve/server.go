@@ -76,6 +76,9 @@ func steadyBodies(h http.Handler, o Limits) http.Handler {
 			b.last = time.Now().Add(o.Body)
 		}
 		if b.extend() == nil {
+			// A copy: the server looks at its own request's body to see whether the next request
+			// can follow on the connection.
+			r = r.WithContext(r.Context())
 			r.Body = b
 		}
 		h.ServeHTTP(w, r)
