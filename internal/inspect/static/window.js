@@ -110,8 +110,12 @@ function announce(n) {
 }
 async function reload() {
   try {
-    const { exchanges } = await (await ask("/api/exchanges?rows=1&q=" + encodeURIComponent(filter))).json();
-    for (const exchange of exchanges) arrived(exchange);
+    const list = await (await ask("/api/exchanges?rows=1&q=" + encodeURIComponent(filter))).json();
+    if (reading()) { for (const exchange of list.exchanges) arrived(exchange); return; }
+    rows.replaceChildren(...list.exchanges.map(toRow)); // no hole is left between these and older ones
+    olderThan(list.before);
+    held = new Map();
+    count();
   } catch { /* the stream will say so */ }
 }
 async function older(event) {
@@ -123,7 +127,13 @@ async function older(event) {
   const first = made.firstElementChild;
   rows.append(made);
   if (first) $("a", first).focus();
-  if (list.before) link.href = `/?before=${list.before}&q=${encodeURIComponent(filter)}`; else link.remove();
+  olderThan(list.before);
+}
+function olderThan(before) {
+  const p = $(".older"), link = $("#older") || element("a", "", "Older");
+  link.id = "older";
+  link.href = `/?before=${before}&q=${encodeURIComponent(filter)}`;
+  p.replaceChildren(...(before ? [link] : []));
 }
 
 // What was chosen is exported instead of all that the filter finds.
@@ -204,7 +214,8 @@ function listen() {
   stream.addEventListener("reset", (event) => { last = event.lastEventId || last; if (rows) reload(); });
   stream.addEventListener("status", (event) => heard(JSON.parse(event.data)));
 }
-function newestKnown() { return rows && rows.firstElementChild && !new URLSearchParams(location.search).has("before") ? rows.firstElementChild.dataset.id : ""; }
+// What came between the page and the stream is told, too: also when the list was empty.
+function newestKnown() { return rows && !body.dataset.bad && !new URLSearchParams(location.search).has("before") ? String(newestRow()) : ""; }
 async function gone() {
   if (!lost) lost = Date.now();
   const banner = $("#stopped");
@@ -239,6 +250,7 @@ async function show(url, push = true) {
   try { html = await (await ask(url, { headers: { "Bcdev-Fragment": "1", Accept: "text/html" } })).text(); }
   catch (error) { if (!error.code) { location.href = url; return; } problem(pane, error); return; }
   if (push) history.pushState(null, "", url + (tab && tab !== "replay" ? "#" + tab : ""));
+  shown = location.pathname;
   pane.innerHTML = html;
   pane.scrollTop = 0;
   $(".split").classList.toggle("has-one", location.pathname !== "/");
@@ -442,7 +454,8 @@ document.addEventListener("submit", (event) => {
   else if (form.dataset.compare) { event.preventDefault(); show(`/exchanges/${form.elements.with.value}/diff/${form.dataset.compare}`); }
 });
 document.addEventListener("change", (event) => { if (event.target.id === "import") importHAR(event.target); });
-addEventListener("popstate", () => { if (pane) show(location.pathname + location.search, false); });
+let shown = location.pathname;
+addEventListener("popstate", () => { if (pane && location.pathname !== shown) show(location.pathname + location.search, false); });
 
 function step(by) {
   const all = $$(".row", rows);
