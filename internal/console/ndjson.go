@@ -46,7 +46,7 @@ func (c *Console) event(name string, members ...field) bool {
 
 func (c *Console) writeLine(event string, body []byte) {
 	line := append(make([]byte, 0, len(body)+64), `{"v":1,"event":`...)
-	line, _ = appendJSON(line, event) // a string always has a JSON form
+	line = appendText(line, event)
 	if inner := bytes.TrimSpace(body); len(inner) > 2 && inner[0] == '{' {
 		line = append(append(line, ','), inner[1:]...)
 	} else {
@@ -61,7 +61,7 @@ func object(members []field) ([]byte, error) {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out, _ = appendJSON(out, m.name) // a string always has a JSON form
+		out = appendText(out, m.name)
 		var err error
 		if out, err = appendJSON(append(out, ':'), m.value); err != nil {
 			return nil, fmt.Errorf("encoding %q: %w", m.name, err)
@@ -91,12 +91,18 @@ func appendJSON(out []byte, v any) ([]byte, error) {
 	case int64:
 		return strconv.AppendInt(out, v, 10), nil
 	case string:
-		if simple(v) {
-			return append(append(append(out, '"'), v...), '"'), nil
-		}
+		return appendText(out, v), nil
 	}
 	text, err := encode(v)
 	return append(out, text...), err
+}
+
+func appendText(out []byte, s string) []byte {
+	if simple(s) {
+		return append(append(append(out, '"'), s...), '"')
+	}
+	text, _ := encode(s) // a string always has a JSON form
+	return append(out, text...)
 }
 
 // simple reports whether a text stands in JSON, and on a terminal, as it is.
