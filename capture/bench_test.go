@@ -45,7 +45,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-func roundTrip(b *testing.B, rt http.RoundTripper) {
+func roundTrip(b testing.TB, rt http.RoundTripper) {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet,
 		"https://api.bigcommerce.com/stores/abc123/v3/catalog/products?include=images", nil)
 	if err != nil {
@@ -61,4 +61,33 @@ func roundTrip(b *testing.B, rt http.RoundTripper) {
 		b.Fatal(err)
 	}
 	resp.Body.Close()
+}
+
+func TestRecordingACallCostsAtMost28Allocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const calls = 500
+	j, err := Open(filepath.Join(t.TempDir(), "j.db"), Options{Known: func() []string { return []string{"0123456789abcdef"} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	cost := func(rt http.RoundTripper) float64 {
+		return testing.AllocsPerRun(3, func() {
+			for range calls {
+				roundTrip(t, rt)
+			}
+			if err := j.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}) / calls
+	}
+	bare := canned{bytes.Repeat([]byte("x"), 200)}
+	off := cost(bare)
+	on := cost(j.RoundTripper(API, bare))
+	t.Logf("allocations of a call: %.1f, recorded %.1f", off, on)
+	if on-off > 28 {
+		t.Errorf("recording costs %.1f allocations a call, at most 28 are allowed", on-off)
+	}
 }
