@@ -20,6 +20,7 @@ const (
 	treeDepth  = 64
 	treeOpen   = 2    // levels that are open at first; one more of a small document
 	treeSmall  = 8000 // bytes
+	treeTiny   = 1000 // bytes of a document that is open as a whole
 	treeString = 4000 // bytes shown of one string
 )
 
@@ -46,7 +47,10 @@ var errTreeFull = errors.New("more than is shown here")
 // jsonTree returns the tree, and a note when it is not the whole document.
 func jsonTree(doc []byte) (template.HTML, string) {
 	t := &tree{d: json.NewDecoder(bytes.NewReader(doc)), open: treeOpen}
-	if len(doc) < treeSmall {
+	switch {
+	case len(doc) < treeTiny:
+		t.open = treeDepth
+	case len(doc) < treeSmall:
 		t.open++
 	}
 	t.d.UseNumber()
