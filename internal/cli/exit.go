@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bcdev/internal/bigcommerce"
 	"bcdev/internal/config"
+	"bcdev/internal/deliver"
 	"bcdev/tunnel"
 )
 
@@ -73,11 +75,19 @@ func exitCode(err error) int {
 	if errors.As(err, &known) {
 		return known.code
 	}
-	var problems config.Problems
-	if errors.As(err, &problems) || strings.HasPrefix(err.Error(), "unknown command") {
+	if strings.HasPrefix(err.Error(), "unknown command") || misusing(err) {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// misusing reports whether what was asked for cannot be, whatever the state of things.
+func misusing(err error) bool {
+	var problems config.Problems
+	var target *deliver.TargetError
+	var trigger *deliver.TriggerError
+	var event *bigcommerce.UnknownEventError
+	return errors.As(err, &problems) || errors.As(err, &target) || errors.As(err, &trigger) || errors.As(err, &event)
 }
 
 // brokenPipe reports that the reader of our output went away, which is its right.

@@ -40,3 +40,24 @@ func TestVerifyNamesWhatAShortenedPayloadLacks(t *testing.T) {
 		t.Errorf("a URL without a payload: exit code %d: %s", code, errs)
 	}
 }
+
+func TestWhatCannotBeAskedForIsAUsageError(t *testing.T) {
+	r := start(t, nil, "version")
+	r.ended()
+	env := []string{"BC_CLIENT_ID=1", "BC_CLIENT_SECRET=" + guideSecret, "BCDEV_STORES={hash: abc123, token: " + guideToken + "}"}
+	cases := []struct {
+		hint string
+		args []string
+	}{
+		{"did you mean store/order/created", []string{"trigger", "store/order/creatd", "--to", "http://127.0.0.1:1"}},
+		{"--allow-remote", []string{"trigger", "load", "--to", "http://192.0.2.7"}},
+		{"--allow-remote", []string{"trigger", "load", "--to", "http://elsewhere.invalid"}},
+		{"local app", []string{"trigger", "load", "--to", "https://api.bigcommerce.com", "--allow-remote"}},
+	}
+	for _, c := range cases {
+		code, out, errs := r.command(env, c.args...)
+		if code != exitUsage || out != "" || !strings.Contains(errs, c.hint) {
+			t.Errorf("%v: exit code %d, printed %q and %q", c.args, code, out, errs)
+		}
+	}
+}

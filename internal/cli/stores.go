@@ -92,6 +92,11 @@ func (p *program) listStores(v *vault.Vault) error {
 	return con.Err()
 }
 
+const (
+	quotaDepth  = 20               // calls that are looked through for the last word about the quota
+	quotaWindow = 30 * time.Second // BigCommerce's, where an answer does not name it
+)
+
 // lastQuotas are the rate limits that the stores' last answers told of, as far as the journal has
 // one from the current window.
 func (p *program) lastQuotas(stores []vault.Entry) map[string]*bigcommerce.Quota {
@@ -106,15 +111,29 @@ func (p *program) lastQuotas(stores []vault.Entry) map[string]*bigcommerce.Quota
 	}
 	defer func() { _ = journal.Close() }() // only read
 	for _, e := range stores {
-		last, err := journal.Find(context.Background(), capture.Query{Door: capture.API, Store: e.Hash, Limit: 1})
-		if err != nil || len(last) == 0 {
+		last, err := journal.Find(context.Background(), capture.Query{Door: capture.API, Store: e.Hash, Limit: quotaDepth})
+		if err != nil {
 			continue
 		}
-		if q, ok := bigcommerce.ParseQuota(last[0].Response.Header); ok && time.Since(last[0].At) < q.Window {
-			quotas[e.Hash] = &q
-		}
+		quotas[e.Hash] = lastQuota(last, time.Now())
 	}
 	return quotas
+}
+
+// lastQuota is what the last of calls, newest first, tells of the current window; not every
+// answer tells of it.
+func lastQuota(calls []capture.Exchange, now time.Time) *bigcommerce.Quota {
+	for _, call := range calls {
+		q, ok := bigcommerce.ParseQuota(call.Response.Header)
+		if !ok {
+			continue
+		}
+		if now.Sub(call.At) < max(q.Window, q.Reset, quotaWindow) {
+			return &q
+		}
+		return nil
+	}
+	return nil
 }
 
 func (p *program) useStore(name string) error {
