@@ -22,7 +22,10 @@ func (p *program) demoCommand() *cobra.Command {
 		Short: "The whole journey on this machine: no account, no network",
 		Long: `demo runs everything that "bcdev up" runs, with BigCommerce and ngrok played on this machine, over the
 real ngrok SDK. It installs an app, shows the callback and the grant, calls the API through the proxy,
-receives a webhook and replays the install, then stays up for you to play with until Ctrl-C.`,
+receives a webhook and replays the install, then stays up for you to play with until Ctrl-C.
+
+The other commands work on a running demo with its --state-dir: they then take the demo's own app and
+store instead of those of your configuration.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.demo(c.Context(), demoOptions{once: once, port: port, chosen: c.Flags().Changed("port")})

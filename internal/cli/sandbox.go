@@ -24,6 +24,7 @@ func (p *program) sandboxCommand() *cobra.Command {
 Its control face makes it act: POST {control_url}/install, /load, /uninstall, /remove_user, /webhook,
 /faults, /clock, /quota; GET {control_url}/received shows what came in.
 
+It prints the variables that point "bcdev up" at it; with --json they are "env" of the ready line.
 BC_CLIENT_ID and BC_CLIENT_SECRET, when set, become the app's credentials; otherwise it makes some up.`,
 		Args: cobra.NoArgs,
 	}
