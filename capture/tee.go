@@ -75,8 +75,11 @@ func (t *tee) grow(n int) bool {
 	if t.buf != nil && need <= cap(t.buf.b) {
 		return true
 	}
-	if t.buf == nil && t.expect > need {
+	switch {
+	case t.buf == nil && t.expect > need:
 		need = min(t.expect, t.limit)
+	case t.buf != nil: // by doubling: small steps would leave five times the body behind
+		need = max(need, min(2*cap(t.buf.b), t.limit))
 	}
 	bigger := t.pool.get(need, t.force)
 	if bigger == nil {
