@@ -72,7 +72,7 @@ func (p *Proxy) failure(req *http.Request, err error) *refusal {
 	case isTimeout(err):
 		return refuse(http.StatusGatewayTimeout, "upstream_timeout", p.limit(host, err), "try again; BigCommerce's status page is status.bigcommerce.com")
 	}
-	hint := "check the network and bcdev doctor"
+	hint := "check the network, and whether BigCommerce can be reached from here"
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
 		hint += "; whether upstream has carried the request out is not known"
 	}

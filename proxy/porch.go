@@ -185,7 +185,7 @@ func (p *Proxy) storeRefusal(name string, err error) *refusal {
 			"install the app in the store, or add the store with its token to the configuration")
 	}
 	return refuse(http.StatusUnauthorized, "no_grant", "there is no token for this store: "+printable(err.Error()),
-		"see bcdev doctor")
+		"see bcdev stores; install the app again when the grant cannot be read")
 }
 
 // send brings an API call into the engine.

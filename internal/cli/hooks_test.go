@@ -182,7 +182,7 @@ hooks: {on_start: sync, on_exit: disable}
 		t.Errorf("listed %v", found)
 	}
 	r = r.again(f.env, args...)
-	up = r.next("ready")
+	r.next("ready")
 	for range 2 {
 		if c := r.next("hook_change"); c.text("error") != "" || c["is_active"] != true {
 			t.Errorf("at the next start %v", c)

@@ -17,7 +17,7 @@ func strictArguments(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				return argumentMisuse(c, args, err)
+				return argumentMisuse(c, args)
 			}
 			return nil
 		}
@@ -35,7 +35,7 @@ func strictCompletion(root *cobra.Command) {
 	}
 }
 
-func argumentMisuse(c *cobra.Command, args []string, err error) error {
+func argumentMisuse(c *cobra.Command, args []string) error {
 	line := strings.TrimSuffix(c.UseLine(), " [flags]")
 	switch {
 	case c.HasAvailableSubCommands() && len(args) > 0:

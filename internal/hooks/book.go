@@ -118,7 +118,7 @@ func replace(file string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when the rename went well
 	if _, err := f.Write(content); err != nil {
 		f.Close()
 		return err
