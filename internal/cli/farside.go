@@ -74,7 +74,7 @@ func openEdge(addrs farAddrs, dir, authtoken string, log *slog.Logger) (*edge.Ed
 	}
 	e, err := edge.Start(edge.Options{
 		AgentAddr: addrs.agent, PublicAddr: addrs.public, Domain: "localhost",
-		Tokens: []string{authtoken}, Authority: kept, Logger: log,
+		Tokens: []string{authtoken}, AnyName: true, Authority: kept, Logger: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("starting the edge: %w", err)

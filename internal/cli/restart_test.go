@@ -21,6 +21,9 @@ func TestALinkComesBackToASandboxThatWasStartedAgain(t *testing.T) {
 	first := far.next("ready")
 	r := start(t, sandboxEnv(first), "up", "--json")
 	up := r.next("ready")
+	if got := up.text("public_url"); got != first.text("public_url") {
+		t.Errorf("the sandbox said %s, and the tunnel is at %s", first.text("public_url"), got)
+	}
 	r.next("link")
 	if code := far.end(); code != 0 {
 		t.Fatalf("the sandbox ended with %d", code)
@@ -46,5 +49,13 @@ func TestALinkComesBackToASandboxThatWasStartedAgain(t *testing.T) {
 	}
 	if code := r.end(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestASandboxGivesTheAddressThatTunnelURLAsksFor(t *testing.T) {
+	far := start(t, nil, "sandbox", "--json", "--listen", "127.0.0.1:0", "--edge-listen", "127.0.0.1:0", "--public-listen", "127.0.0.1:0")
+	r := start(t, sandboxEnv(far.next("ready")), "up", "--json", "--url", "https://shop.localhost")
+	if got := r.next("ready").text("public_url"); !strings.HasPrefix(got, "https://shop.localhost:") {
+		t.Errorf("the tunnel is at %s", got)
 	}
 }

@@ -68,7 +68,7 @@ func (p *program) runSandbox(ctx context.Context, addrs farAddrs, o sandbox.Opti
 		LoginURL: far.url(), APIURL: far.url(), ControlURL: far.controlURL(),
 		EdgeAddr: far.edge.AgentAddr(), EdgeCA: far.caFile,
 		ClientID: app.ClientID, ClientSecret: app.ClientSecret.Reveal(), Authtoken: far.authtoken,
-		Store: far.sandbox.Store(), PublicURL: far.edge.PublicURL("your-app"),
+		Store: far.sandbox.Store(), PublicURL: far.edge.DevURL(far.authtoken),
 	})
 	return far.run(ctx)
 }

@@ -49,10 +49,11 @@ func (e *Edge) mayHave(token, host string) *Refusal {
 	if host == e.fullName(devName(token)) {
 		return nil
 	}
-	switch e.owner(host) {
-	case token:
+	owner := e.owner(host)
+	switch {
+	case owner == token, owner == "" && e.options.AnyName && below(host, e.options.Domain):
 		return nil
-	case "":
+	case owner == "":
 		return refuse(319, "The domain '%s' is not reserved for your account.", host)
 	default:
 		return refuse(320, "The domain '%s' is reserved for another account.", host)

@@ -30,6 +30,7 @@ type Options struct {
 
 	Tokens   []string          // accepted authtokens; empty: any that is shaped like one
 	Reserved map[string]string // name or name.domain -> the authtoken of its owner
+	AnyName  bool              // names below Domain that nobody has reserved are for who asks first
 
 	// Authority is what Edge.Authority returned earlier, so that agents that trusted that edge
 	// trust this one, too. When it is empty, damaged or about to end, the edge makes a new one.

@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"crypto/tls"
+	"strings"
 	"testing"
 	"time"
 )
@@ -54,5 +55,20 @@ func TestAnAuthorityThatDoesNotFitIsReplaced(t *testing.T) {
 				t.Error("it was taken up")
 			}
 		})
+	}
+}
+
+func TestAnEdgeOfOneDeveloperGivesTheNameThatIsAskedFor(t *testing.T) {
+	o := Options{Tokens: []string{"first", "second"}, Reserved: map[string]string{"kept": "second"}, AnyName: true}
+	for name, code := range map[string]string{
+		"https://shop.localhost": "", "https://" + devName("first") + ".localhost": "",
+		"https://kept.localhost": "ERR_NGROK_320", "https://" + devName("second") + ".localhost": "ERR_NGROK_320",
+		"https://you.ngrok-free.app": "ERR_NGROK_319",
+	} {
+		a := dial(t, start(t, o))
+		a.auth("first", "")
+		if got := a.bind(https(name)).Error; (got == "") != (code == "") || !strings.Contains(got, code) {
+			t.Errorf("%s: the answer is %q, want %q", name, got, code)
+		}
 	}
 }
