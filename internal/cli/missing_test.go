@@ -61,3 +61,15 @@ func TestWhatCannotBeAskedForIsAUsageError(t *testing.T) {
 		}
 	}
 }
+
+func TestUpWithoutAnAuthtokenSaysWhereToGetOne(t *testing.T) {
+	r := start(t, []string{"BC_CLIENT_ID=1", "BC_CLIENT_SECRET=" + guideSecret,
+		"BCDEV_PROXY_LISTEN=127.0.0.1:0", "BCDEV_INSPECTOR_LISTEN=127.0.0.1:0"}, "up", "--json")
+	problem := r.next("problem")
+	if !strings.Contains(problem.text("hint"), "NGROK_AUTHTOKEN") || problem.text("code") != "usage" {
+		t.Errorf("the problem is %v", problem)
+	}
+	if code := r.ended(); code != exitUsage {
+		t.Errorf("exit code %d", code)
+	}
+}

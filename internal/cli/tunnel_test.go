@@ -68,7 +68,7 @@ func TestATunnelThatIsRefusedSaysWhyAndWhatToDo(t *testing.T) {
 	}{
 		{"a token that ngrok does not know", "2unknown0token0unknown0_000000000000000000000000000", "", "ERR_NGROK_107", 1},
 		{"a name that belongs to somebody else", goodToken, "https://taken.localhost", "ERR_NGROK_320", 1},
-		{"no token at all", "", "", "NGROK_AUTHTOKEN", 1},
+		{"no token at all", "", "", "NGROK_AUTHTOKEN", exitUsage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, env := startEdge(t)

@@ -165,9 +165,11 @@ func (s *session) authtoken() (redact.Secret, error) {
 	if err != nil {
 		return "", misused("mend the file, or set NGROK_AUTHTOKEN", "reading ngrok's own configuration: %w", err)
 	}
-	if source != "" {
-		s.log.Debug("authtoken found", "source", source)
+	if token == "" {
+		return "", misused("copy your authtoken from https://dashboard.ngrok.com/get-started/your-authtoken into NGROK_AUTHTOKEN; "+
+			"\"bcdev demo\" needs none", "ngrok needs an authtoken, and none was given")
 	}
+	s.log.Debug("authtoken found", "source", source)
 	return token, nil
 }
 
