@@ -219,6 +219,9 @@ func (r replayRun) all(ctx context.Context, subjects []subject) error {
 			}
 			bad = bad || result.Failed != ""
 			rows = append(rows, row(s, result))
+			if s.e.Via == "trigger" { // nothing came before: there is nothing to differ from
+				result.Resigned, result.Differences = nil, nil
+			}
 			r.show(result)
 		}
 	}
