@@ -125,6 +125,7 @@ func exportAndImport(d *demo) {
 		d.t.Fatalf("the HAR holds %d entries: %v", len(archive.Log.Entries), err)
 	}
 	must(d.t, nil, "node", client(d.t, "har.js"), har)
+	checkHoldNoToken(d.t, d.far(), []string{har})
 	d.openInNetworkPanel(string(content), len(archive.Log.Entries))
 	d.view("/?q=kind:api")
 	d.do(chromedp.SetUploadFiles(chromedp.CSS("#import"), []string{har}))
