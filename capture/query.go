@@ -33,7 +33,7 @@ type Query struct {
 	Limit  int   // 0 means 50; at most 1,000
 	Bodies bool  // load the bodies too
 
-	notLocal bool // pass over deliveries to the local app
+	captured bool // pass over deliveries to the local app, imports and attempts that were repeated
 }
 
 // Find returns exchanges newest first. A status that cannot be understood is a *[StatusError].

@@ -51,7 +51,8 @@ func parseRef(s string) (ref, error) {
 }
 
 // Get returns one exchange, bodies included, by reference: "17", "latest", "latest auth",
-// "latest store/order/created". "latest" passes over deliveries to the local app.
+// "latest store/order/created". "latest" passes over deliveries to the local app, imports, and
+// attempts that were repeated.
 // Its error is ErrNotFound when there is none.
 func (j *Journal) Get(ctx context.Context, ref string) (Exchange, error) {
 	e, _, err := j.get(ctx, ref)
@@ -95,7 +96,7 @@ func (j *Journal) get(ctx context.Context, s string) (e Exchange, sealed []byte,
 
 // latest finds the newest exchange r names; 0 when there is none.
 func (j *Journal) latest(ctx context.Context, r ref) (int64, error) {
-	q := Query{Topic: r.topic, Limit: 1, notLocal: true}
+	q := Query{Topic: r.topic, Limit: 1, captured: true}
 	if r.kind != "" {
 		q.Kinds = []Kind{r.kind}
 	}

@@ -66,8 +66,8 @@ func (s *search) plain(q Query) {
 	if q.Door != "" {
 		s.and("x.door = ?", string(q.Door))
 	}
-	if q.notLocal {
-		s.and("x.door IS NOT ?", string(Local))
+	if q.captured {
+		s.and("x.door IS NOT ? AND (x.via IS NULL OR x.via NOT IN ('import', 'retry'))", string(Local))
 	}
 	if q.Store != "" {
 		s.and("x.store = ?", q.Store)

@@ -198,7 +198,7 @@ func (f *forward) decide(host string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAc
 func (f *forward) unreachable(conn io.Writer, ctx *goproxy.ProxyCtx, err error) {
 	no := tunnelFailure(ctx.Req.URL.Hostname(), err)
 	if f.p.o.Refused != nil {
-		f.p.o.Refused(ctx.Req, no.code, no.message)
+		f.p.o.Refused(ctx.Req, no.code, no.message, no.hint)
 	}
 	res := no.response(ctx.Req) //nolint:bodyclose // it holds bytes of ours
 	res.Close = true

@@ -60,7 +60,7 @@ func (p *Proxy) turnAway(w http.ResponseWriter, r *http.Request, no *refusal) {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(p.o.BodyTimeout)) // the server may have limits of its own
 	}
 	if p.o.Refused != nil {
-		p.o.Refused(r, no.code, no.message)
+		p.o.Refused(r, no.code, no.message, no.hint)
 	}
 	no.write(w)
 }

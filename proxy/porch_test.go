@@ -52,7 +52,7 @@ func TestThePorchRefuses(t *testing.T) {
 			var codes []string
 			u := newUpstream(t, false, nil)
 			s := openDoor(t, u, func(o *Options) {
-				o.Refused = func(_ *http.Request, code, message string) { codes = append(codes, code) }
+				o.Refused = func(_ *http.Request, code, _, _ string) { codes = append(codes, code) }
 			})
 			res, body := raw(t, s, test.request)
 			refused(t, res, body, test.status, test.code)

@@ -59,11 +59,11 @@ type Options struct {
 	Record  func(http.RoundTripper) http.RoundTripper // outermost of the chain
 	// Attempt hears of every attempt but the last of a repeated call, n from 1.
 	Attempt func(req *http.Request, res *http.Response, n int, wait time.Duration)
-	Quota   func(store string, h http.Header)              // every answer's header
-	Refused func(r *http.Request, code, message string)    // answers of our own that never reached the chain
-	Notice  func(string)                                   // what a person should hear once
-	Faults  *Faults                                        // injected faults, which may be added later; nil: none
-	Proxy   func(upstream *http.Request) (*url.URL, error) // a proxy on the way, used by CONNECT only; nil: none
+	Quota   func(store string, h http.Header)                 // every answer's header
+	Refused func(r *http.Request, code, message, hint string) // answers of our own that never reached the chain
+	Notice  func(string)                                      // what a person should hear once
+	Faults  *Faults                                           // injected faults, which may be added later; nil: none
+	Proxy   func(upstream *http.Request) (*url.URL, error)    // a proxy on the way, used by CONNECT only; nil: none
 
 	Timeout     time.Duration // until upstream's answer begins; 0 means 2 minutes
 	BodyTimeout time.Duration // a client that sends nothing of its body for so long is dropped; 0 means 30 s

@@ -197,7 +197,7 @@ func (s *session) guard(l net.Listener) serve.Guard {
 	return serve.Guard{
 		Addr: l.Addr(), AllowOrigins: s.cfg.Proxy.AllowOrigins,
 		Key: s.doorKey, KeyRequired: s.cfg.Proxy.Key == "required",
-		Refused: func(r *http.Request, code string) { s.refused(r, code, "") },
+		Refused: s.refused,
 	}
 }
 
@@ -208,15 +208,9 @@ func (s *session) named(next http.Handler) http.Handler {
 	})
 }
 
-func (s *session) refused(r *http.Request, code, message string) {
-	s.con.Problem(code, fmt.Errorf("refused %s %s from %s%s", r.Method, r.URL.Path, r.RemoteAddr, prefixed(": ", message)))
-}
-
-func prefixed(prefix, s string) string {
-	if s == "" {
-		return ""
-	}
-	return prefix + s
+// refused tells what a door turned away, in the words of the door's own answer.
+func (s *session) refused(r *http.Request, code, message, hint string) {
+	s.con.Problem(code, &exitError{err: fmt.Errorf("refused %s %s from %s: %s", r.Method, r.URL.Path, r.RemoteAddr, message), next: hint})
 }
 
 // token answers an app's own exchange from what the vault keeps; false sends it upstream.

@@ -34,7 +34,7 @@ func (s *session) windowServer() (*http.Server, error) {
 	}
 	guard := serve.Guard{
 		Addr:    s.listeners.window.Addr(),
-		Refused: func(r *http.Request, code string) { s.refused(r, code, "") },
+		Refused: s.refused,
 	}
 	return serve.New(serve.LocalOnly(guard, h), serve.Limits{Logger: s.log}), nil
 }

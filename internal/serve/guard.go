@@ -17,8 +17,8 @@ type Guard struct {
 	Hosts        []string // more Host values that are ours, lower case, with port
 	AllowOrigins []string // exact browser origins that may call, e.g. "http://localhost:3000"
 	Key          string
-	KeyRequired  bool                               // every path begins with /k/<Key>
-	Refused      func(r *http.Request, code string) // told of every refusal, keys out of sight; may be nil
+	KeyRequired  bool                                              // every path begins with /k/<Key>
+	Refused      func(r *http.Request, code, message, hint string) // told of every refusal, keys out of sight; may be nil
 }
 
 // LocalOnly lets to next only what the guard approves of, and answers the rest. The order
@@ -57,7 +57,7 @@ func (g Guard) refuse(w http.ResponseWriter, r *http.Request, no refusal) {
 		w.Header().Set("Connection", "close")
 	}
 	if g.Refused != nil {
-		g.Refused(keyless(r), no.code)
+		g.Refused(keyless(r), no.code, no.message, no.hint)
 	}
 	Refuse(w, no.status, no.code, no.message, no.hint)
 }

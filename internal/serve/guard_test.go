@@ -38,7 +38,7 @@ func guarded(t *testing.T, g Guard) *door {
 	}
 	d := &door{addr: l.Addr().String()}
 	g.Addr = l.Addr()
-	g.Refused = func(r *http.Request, code string) {
+	g.Refused = func(r *http.Request, code, _, _ string) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.refused = append(d.refused, code)
