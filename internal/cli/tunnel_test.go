@@ -120,3 +120,12 @@ func TestALinkThatDropsIsSaidAndComesBackWithTheSameURL(t *testing.T) {
 		t.Errorf("the same URL answers %s", res.Header.Get("Ngrok-Error-Code"))
 	}
 }
+
+func TestASlipInAVariablesNameIsTold(t *testing.T) {
+	_, env := startEdge(t)
+	r := start(t, append(env, "NGROK_AUTHTOKEN="+goodToken, "BCDEV_PROXY_LISTN=127.0.0.1:1"), "up", "--json")
+	if p := r.next("problem"); p.text("code") != "unknown_variable" || !strings.Contains(p.text("message"), "BCDEV_PROXY_LISTEN") {
+		t.Errorf("told %v", p)
+	}
+	r.next("ready")
+}

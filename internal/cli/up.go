@@ -82,6 +82,9 @@ func (p *program) up(ctx context.Context, cfg *config.Config, flags upFlags) err
 		return err
 	}
 	s := p.session(cfg, state, flags)
+	for _, w := range cfg.Warnings {
+		s.con.Problem(w.Code, config.Problems{w})
+	}
 	if err := s.open(ctx); err != nil {
 		return interruptedIs(ctx, err)
 	}
