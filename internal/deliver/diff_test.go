@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -70,26 +69,4 @@ func TestBodiesAreComparedAsPeopleReadThem(t *testing.T) {
 	if got := diffAnswers(answer("", "\xff\x00"), answer("br", "abc")); got != "the bodies differ: 2 bytes before, 3 bytes now\n" {
 		t.Errorf("bytes give %q", got)
 	}
-}
-
-func FuzzADiffTurnsOneSideIntoTheOther(f *testing.F) {
-	f.Add("a b c", "a x c y")
-	f.Add("", "a")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		if len(a)+len(b) > 2000 {
-			t.Skip()
-		}
-		var olds, news []string
-		for _, e := range compare(lines(a), lines(b)) {
-			if e.op != '+' {
-				olds = append(olds, e.line)
-			}
-			if e.op != '-' {
-				news = append(news, e.line)
-			}
-		}
-		if !slices.Equal(olds, lines(a)) || !slices.Equal(news, lines(b)) {
-			t.Errorf("%q and %q became %q and %q", a, b, olds, news)
-		}
-	})
 }

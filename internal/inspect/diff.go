@@ -15,7 +15,6 @@ import (
 // Bounds of a comparison.
 const (
 	diffBytes   = 512 << 10 // of one body
-	diffLines   = 1500      // that are compared one by one, behind what is equal at both ends
 	diffShown   = 600       // lines shown
 	diffLine    = 1000      // bytes shown of a line
 	diffContext = 3         // equal lines around a change
@@ -99,7 +98,7 @@ func diffHeaders(a, b http.Header) []Change {
 func diffBodies(a, b capture.Message) (lines []Line, note string) {
 	first, cutA := linesOf(a)
 	second, cutB := linesOf(b)
-	lines = hunks(compare(first, second))
+	lines = hunks(capture.CompareLines(first, second))
 	switch {
 	case cutA || cutB:
 		note = "only the beginnings were compared"
@@ -146,72 +145,12 @@ func shallow(b []byte) bool {
 	return true
 }
 
-// compare finds the longest common run of lines. What is equal at both ends is set aside first;
-// when too much is left in between, the rest counts as changed as a whole.
-func compare(a, b []string) []Line {
-	head := 0
-	for head < len(a) && head < len(b) && a[head] == b[head] {
-		head++
-	}
-	tail := 0
-	for tail < len(a)-head && tail < len(b)-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
-		tail++
-	}
-	lines := all(" ", a[:head])
-	lines = append(lines, middle(a[head:len(a)-tail], b[head:len(b)-tail])...)
-	return append(lines, all(" ", a[len(a)-tail:])...)
-}
-
-func middle(a, b []string) []Line {
-	if len(a) > diffLines || len(b) > diffLines {
-		return append(all("-", a), all("+", b)...)
-	}
-	// common[i][j] is the length of the longest common subsequence of a[i:] and b[j:].
-	common := make([][]uint16, len(a)+1)
-	for i := range common {
-		common[i] = make([]uint16, len(b)+1)
-	}
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
-			if a[i] == b[j] {
-				common[i][j] = common[i+1][j+1] + 1
-			} else {
-				common[i][j] = max(common[i+1][j], common[i][j+1])
-			}
-		}
-	}
-	var lines []Line
-	i, j := 0, 0
-	for i < len(a) && j < len(b) {
-		switch {
-		case a[i] == b[j]:
-			lines = append(lines, Line{" ", a[i]})
-			i, j = i+1, j+1
-		case common[i+1][j] >= common[i][j+1]:
-			lines = append(lines, Line{"-", a[i]})
-			i++
-		default:
-			lines = append(lines, Line{"+", b[j]})
-			j++
-		}
-	}
-	return append(append(lines, all("-", a[i:])...), all("+", b[j:])...)
-}
-
-func all(op string, texts []string) []Line {
-	lines := make([]Line, len(texts))
-	for i, t := range texts {
-		lines[i] = Line{op, t}
-	}
-	return lines
-}
-
 // hunks keeps the changes with a few lines around them, shortened and escaped for people.
-func hunks(lines []Line) []Line {
+func hunks(lines []capture.LineEdit) []Line {
 	out := []Line{}
 	near := make([]bool, len(lines))
 	for i, l := range lines {
-		if l.Op == " " {
+		if l.Op == ' ' {
 			continue
 		}
 		for j := max(0, i-diffContext); j <= min(len(lines)-1, i+diffContext); j++ {
@@ -223,7 +162,7 @@ func hunks(lines []Line) []Line {
 		case len(out) >= diffShown:
 			return append(out, Line{"@", "… and more"})
 		case near[i]:
-			out = append(out, Line{l.Op, redact.Terminal(clipText(l.Text, diffLine))})
+			out = append(out, Line{string(l.Op), redact.Terminal(clipText(l.Line, diffLine))})
 		case len(out) > 0 && out[len(out)-1].Op != "@":
 			out = append(out, Line{"@", "…"})
 		}
