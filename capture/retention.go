@@ -144,8 +144,8 @@ func (t *txn) removeOld(o Options) (n int64, err error) {
 	}
 	t.expire = t.expire && len(ids) == slice
 	t.patience = 0
-	if len(ids) == 0 {
-		t.patience = count + slice
+	if len(ids) == 0 && (count > int64(o.KeepExchanges) || bytes > o.KeepBytes) {
+		t.patience = count + slice // all that is left waits for its delivery
 	}
 	return t.remove(ids)
 }

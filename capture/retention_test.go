@@ -258,3 +258,27 @@ func TestASlowWatcherHoldsNobodyUp(t *testing.T) {
 		t.Errorf("%d came", n)
 	}
 }
+
+func TestALookThatFindsNothingTooManyDoesNotPutOffTheNext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "j.db")
+	o := Options{KeepExchanges: 10, KeepFor: 1 << 62}
+	j, err := Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, j, 5)
+	if n := prune(t, j, nil); n != 0 {
+		t.Errorf("%d of five were removed", n)
+	}
+	fill(t, j, 50)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = Open(path, o); err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if u := usage(t, j); u.Exchanges > 10 {
+		t.Errorf("%d are kept", u.Exchanges)
+	}
+}
