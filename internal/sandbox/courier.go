@@ -178,7 +178,7 @@ func (c *courier) attemptOne(d *delivery) {
 	if c.ctx.Err() != nil {
 		return
 	}
-	c.report(d, result)
+	defer c.report(d, result) // when all that follows from it is done
 	now = c.sandbox.clock.Now()
 	blocked := c.blocks.add(current.domain(), outcome{now, result.ok(), result.why()})
 	if blocked {
