@@ -2,7 +2,7 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X bcdev/internal/cli.version=$(VERSION)
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
-FUZZTIME ?= 5s
+FUZZTIME ?= 2000x
 
 .PHONY: build test lint cross fuzz bench e2e check
 
@@ -21,7 +21,7 @@ cross: ## builds for every platform we promise
 	@set -e; for p in $(PLATFORMS); do echo "build $$p"; \
 	  CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build -trimpath -o /dev/null . ; done
 
-fuzz: ## every fuzz target for FUZZTIME each
+fuzz: ## every fuzz target, FUZZTIME each: a number of runs (2000x) or a time (30s)
 	./tools/fuzz $(FUZZTIME)
 
 bench: build ## ratios of one run: the API door against its rivals, and start-up times
