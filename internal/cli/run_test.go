@@ -62,6 +62,7 @@ func (r *run) start(env []string, args ...string) *run {
 		In: strings.NewReader(""), Out: outEnd, Err: errEnd, Dir: r.t.TempDir(), Signals: r.signals,
 		Env: append([]string{"BCDEV_NO_KEYRING=1", "BCDEV_STATE_DIR=" + r.state, "HOME=" + r.t.TempDir()}, env...),
 	}
+	over := make(chan struct{})
 	var reading sync.WaitGroup
 	reading.Go(func() { r.readEvents(out) })
 	reading.Go(func() { r.keep(&r.err, errs) })
@@ -72,8 +73,23 @@ func (r *run) start(env []string, args ...string) *run {
 		reading.Wait()
 		close(r.events)
 		r.code <- code
+		close(over)
 	}()
-	r.t.Cleanup(func() { r.signals <- os.Interrupt })
+	r.t.Cleanup(func() { // before the pipes are closed: nobody may still write to them
+		select {
+		case r.signals <- os.Interrupt:
+		default:
+		}
+		go func() {
+			for range r.events { // what no test waits for any more
+			}
+		}()
+		select {
+		case <-over:
+		case <-time.After(patience):
+			r.t.Error("bcdev does not end")
+		}
+	})
 	return r
 }
 
