@@ -197,7 +197,7 @@ func (s *session) health() any {
 		Since  time.Time `json:"tunnel_since"`
 		Stores []store   `json:"stores"`
 		Queue  queueLine `json:"queue"`
-	}{"ok", linkWord(state), since.UTC(), stores, s.queueLine()}
+	}{"ok", string(state), since.UTC(), stores, s.queueLine()}
 }
 
 // queueLine is what waits for the local app.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -67,13 +66,8 @@ func (p *program) config(c *configured) (*config.Config, error) {
 	})
 }
 
-// readBeside reads a file that the configuration names, from the folder the configuration is in.
-func readBeside(cfg *config.Config, name, key string) ([]byte, error) {
-	if !filepath.IsAbs(name) && cfg.File != "" {
-		if beside := filepath.Join(filepath.Dir(cfg.File), name); exists(beside) {
-			name = beside
-		}
-	}
+// readNamed reads a file that a key of the configuration names. Loading made its path absolute.
+func readNamed(name, key string) ([]byte, error) {
 	b, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, misused("create it, or take "+key+" out of the configuration", "%s: there is no file %s", key, name)

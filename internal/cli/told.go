@@ -96,7 +96,7 @@ func (s *session) tellLink(ctx context.Context) {
 			news := e.State != last.State || causeOf(e.Err) != causeOf(last.Err)
 			begun := last.State != "" || e.State == tunnel.Up // how it came up first is what ready says
 			if news && begun {
-				s.con.Link(linkWord(e.State), e.At, causeOf(e.Err))
+				s.con.Link(string(e.State), e.At, causeOf(e.Err))
 				last = e
 			}
 		}
@@ -109,8 +109,6 @@ func causeOf(err error) string {
 	}
 	return err.Error()
 }
-
-func linkWord(s tunnel.State) string { return string(s) }
 
 // tellExchanges tells API calls and deliveries as the journal gets them, also those that another
 // process brought about.

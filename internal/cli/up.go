@@ -139,14 +139,14 @@ func (s *session) tunnelOptions() (tunnel.Options, error) {
 	}
 	o.Authtoken = token.Reveal()
 	if t.TrafficPolicy != "" {
-		policy, err := readBeside(s.cfg, t.TrafficPolicy, "tunnel.traffic_policy")
+		policy, err := readNamed(t.TrafficPolicy, "tunnel.traffic_policy")
 		if err != nil {
 			return o, err
 		}
 		o.TrafficPolicy = string(policy)
 	}
 	if t.ConnectCAs != "" {
-		pem, err := readBeside(s.cfg, t.ConnectCAs, "tunnel.connect_cas")
+		pem, err := readNamed(t.ConnectCAs, "tunnel.connect_cas")
 		if err != nil {
 			return o, err
 		}

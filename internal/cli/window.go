@@ -76,7 +76,7 @@ func (s *session) windowStatus() inspect.Status {
 	out := inspect.Status{
 		Version: programVersion(), PublicURL: ready.PublicURL, ProxyURL: localURL(s.listeners.api.Addr()),
 		Forward: ready.ForwardURL, App: ready.Forward, Callbacks: ready.Callbacks, ReadOnly: s.cfg.Proxy.ReadOnly,
-		Link: inspect.Link{Provider: s.tunnel.Provider(), State: linkWord(state), Since: since.UTC(), LastBeat: s.tunnel.LastBeat().UTC()},
+		Link: inspect.Link{Provider: s.tunnel.Provider(), State: string(state), Since: since.UTC(), LastBeat: s.tunnel.LastBeat().UTC()},
 	}
 	quotas := s.door.Quotas()
 	for _, e := range s.vault.Stores() {
